@@ -1,0 +1,101 @@
+# What a developer or an operator does here, one command each; `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+# A lock file is installed when it is newer than its stamp.
+RUNTIME := .venv/.requirements.txt.stamp
+DEV := .venv/.requirements-dev.txt.stamp
+# Two makes in one clone take turns; the second one then finds the work done.
+TAKE_TURNS = exec 9<Makefile; flock 9
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet pyproject.toml
+
+define CHECK_PYTHON
+import sys
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit("Waybill needs Python 3.11, 3.12 or 3.13 (make PYTHON=python3.13); %s is %d.%d."
+        % ((sys.executable,) + tuple(sys.version_info[:2])))
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit("Python lacks its venv module: apt-get install python3-venv")
+endef
+export CHECK_PYTHON
+
+define INSTALL
+	@$(TAKE_TURNS); \
+	if [ $@ -nt $< ]; then exit 0; fi; \
+	echo "Installing $<"; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input \
+		--require-hashes -r $<; \
+	touch $@
+endef
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The tether ends the server also when make itself is killed.
+.PHONY: run
+run: $(RUNTIME) ## Run everything on this machine until Ctrl-C (PORT=8000)
+	@exec $(BIN)/python -I -S runtime/tether.py $$PPID \
+		$(BIN)/python manage.py run --host $(HOST) --port $(PORT)
+
+.PHONY: test
+test: $(DEV) ## Run the tests (ARGS="-k lanes" for some of them)
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(DEV) ## Check style, types, imports, templates and migrations
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	SECRET_KEY=lint DATABASE_URL=postgres:///waybill $(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	@if [ -n "$$(find templates -name '*.html' -print -quit)" ]; then \
+		echo "$(BIN)/djlint --check templates"; $(BIN)/djlint --quiet --check templates; fi
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: format
+format: $(DEV) ## Format and repair what can be
+	$(BIN)/ruff check --quiet --fix-only
+	$(BIN)/ruff format --quiet
+	@$(BIN)/djlint --quiet --reformat templates || true
+
+.PHONY: bench
+bench: $(RUNTIME) ## Measure what this machine can do
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: lock
+lock: $(DEV) ## Lock the newest dependencies that pyproject.toml allows
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) -c requirements.txt --group dev -o requirements-dev.txt
+
+.PHONY: venv
+venv: $(DEV) ## Make .venv with all that developing needs
+
+.PHONY: clean
+clean: ## Remove .venv and caches (the data in .waybill/ stays)
+	@rm -rf .venv .*_cache .coverage .hypothesis staticfiles
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp, because a venv whose making was interrupted has a python, too.
+.venv/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here." >&2; exit 1; }
+	@$(PYTHON) -c "$$CHECK_PYTHON"
+	@$(TAKE_TURNS); \
+	if [ -e $@ ]; then exit 0; fi; \
+	$(PYTHON) -m venv --clear .venv; \
+	touch $@
+
+$(RUNTIME): requirements.txt | .venv/.made
+	$(INSTALL)
+
+$(DEV): requirements-dev.txt $(RUNTIME) | .venv/.made
+	$(INSTALL)

@@ -1,0 +1,106 @@
+"""Action definitions: versioned contracts, the names they go by, and where they lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.db import models
+from django.db.models.functions import Now
+
+from actions.fields import ExactJSONField
+from destinations.models import Destination
+from orgs.models import LiveQuerySet, Organization
+
+
+class ActionDefinition(models.Model):
+    """A kind of work: a variant, a version, and the JSON Schema its payloads satisfy."""
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="definitions")
+    variant = models.CharField(max_length=255)
+    version = models.PositiveIntegerField()
+    schema = ExactJSONField()
+    schema_digest = models.BinaryField(max_length=32)
+    description = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = LiveQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            # Deleted rows count: a version number is never freed.
+            models.UniqueConstraint(
+                fields=("org", "variant", "version"), name="definition_version_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(version__gte=1), name="definition_version_from_one"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.variant} v{self.version}"
+
+    def read_schema(self) -> Any:
+        """The contract as a value."""
+        return orjson.loads(self.schema)
+
+
+class DefinitionName(models.Model):
+    """What ingress may call: a live variant, or an alias of one definition."""
+
+    class Kind(models.TextChoices):
+        """What the name stands for."""
+
+        VARIANT = "variant"
+        ALIAS = "alias"
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=255)
+    variant = models.CharField(max_length=255)
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    definition = models.ForeignKey(
+        ActionDefinition, models.CASCADE, null=True, blank=True, related_name="names"
+    )
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            # One namespace for variants and aliases. Rows go when the name is freed.
+            models.UniqueConstraint(fields=("org", "name"), name="definition_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind="alias", definition__isnull=False)
+                | models.Q(kind="variant", definition__isnull=True),
+                name="definition_name_alias_has_definition",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DefinitionDestination(models.Model):
+    """A link: this definition's actions may go to that destination."""
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    definition = models.ForeignKey(ActionDefinition, models.CASCADE, related_name="links")
+    destination = models.ForeignKey(Destination, models.PROTECT, related_name="links")
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("definition", "destination"), name="link_once_per_definition"
+            ),
+            models.UniqueConstraint(
+                fields=("definition",),
+                condition=models.Q(is_default=True),
+                name="link_one_default_per_definition",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.definition} to {self.destination}"

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from actions import views
+
+_ONE = "v1/orgs/<id:org_id>/actions/definitions/<id:id>"
+urlpatterns = [
+    path("v1/orgs/<id:org_id>/actions/definitions", views.DefinitionsView.as_view()),
+    path(_ONE, views.DefinitionView.as_view()),
+    path(f"{_ONE}/destinations/<id:destination_id>", views.LinkView.as_view()),
+]

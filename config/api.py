@@ -1,0 +1,165 @@
+"""How every API view reads a body, answers, and says no."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from django.http import Http404, HttpRequest, HttpResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import exceptions, status
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView, set_rollback
+
+from config import openapi, validation
+from config.errors import BadRequestError, DomainError, Fault
+from config.openapi import OperationSchema
+from config.parsing import StrictJSONParser
+from config.rendering import JSONOnly, JSONRenderer
+
+logger = logging.getLogger(__name__)
+CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "TOO_MANY_REQUESTS",
+    500: "INTERNAL_ERROR",
+}
+
+
+class ApiView(APIView):
+    """A view of the JSON API."""
+
+    content_negotiation_class = JSONOnly
+    parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
+    renderer_classes = (JSONRenderer,)
+    schema = OperationSchema()
+    tag = "waybill"
+    # The OpenAPI `security` of the view's operations; None is the document's own.
+    security: list[dict[str, list[str]]] | None = None
+
+    def get_exception_handler(self) -> Callable[..., Response]:
+        """What turns exceptions into answers."""
+        return handle_exception
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses what PostgreSQL cannot hold in a text, wherever it stands in the URL."""
+        super().initial(request, *args, **kwargs)
+        if any(
+            "\0" in str(part)
+            for part in (
+                *kwargs.values(),
+                request.META["QUERY_STRING"],
+                *request.query_params.values(),
+            )
+        ):
+            raise BadRequestError("The URL holds a NUL character.")
+
+
+def reply(data: Any) -> Response:
+    """A 200 in the envelope."""
+    return Response({"data": data, "errors": None})
+
+
+def refusal(code: int, faults: Sequence[Fault]) -> Response:
+    """A failure in the envelope."""
+    return Response({"data": None, "errors": [fault.as_dict() for fault in faults]}, status=code)
+
+
+def operation(  # noqa: PLR0913 -- one declaration, all by keyword
+    *,
+    summary: str,
+    data: dict[str, Any],
+    body: dict[str, Any] | None = None,
+    shown_body: dict[str, Any] | None = None,
+    query: Sequence[OpenApiParameter] = (),
+    refuses: Sequence[int] = (),
+    operation_id: str | None = None,
+    example: Any = None,
+    description: str = "",
+) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Declares one operation: its OpenAPI entry and, from the same schema, the check of its body.
+
+    A view method with a `body` schema gets the parsed, checked body as the keyword `body`;
+    `shown_body` is what the document shows where another check goes further, or is the only one.
+    """
+    shown = copy.deepcopy(shown_body or body)
+    statuses = sorted({400, 401, 403, 404, *refuses} | ({411, 413, 415} if shown else set()))
+    examples = [OpenApiExample("Example", value=example, request_only=True)] if example else []
+    document = extend_schema(
+        summary=summary,
+        description=description or summary + ".",
+        operation_id=operation_id,
+        parameters=list(query),
+        examples=examples,
+        request={"application/json": shown} if shown else None,
+        responses={
+            200: OpenApiResponse(openapi.envelope(copy.deepcopy(data)), "The answer"),
+            **{
+                code: OpenApiResponse(copy.deepcopy(openapi.ERRORS), openapi.REASONS[code])
+                for code in (*statuses, 500)
+            },
+        },
+    )
+    validator = validation.compile_schema(body) if body else None
+
+    def declare(method: Callable[..., Response]) -> Callable[..., Response]:
+        @functools.wraps(method)
+        def checked(view: ApiView, request: Request, **kwargs: Any) -> Response:
+            if validator is not None:
+                kwargs["body"] = check_shape(validator, request.data)
+            return method(view, request, **kwargs)
+
+        return document(checked)
+
+    return declare
+
+
+def check_shape(validator: validation.Validator, body: Any) -> Any:
+    """The body as it is; `BadRequestError` names every part that has the wrong shape."""
+    faults = validation.find_faults(validator, body, code="INVALID_BODY")
+    if faults:
+        raise BadRequestError.of(faults)
+    return body
+
+
+def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Any exception of a view as the error envelope; what is our fault is logged as well."""
+    set_rollback()
+    match error:
+        case DomainError():
+            return refusal(error.status, error.faults)
+        case Http404():
+            return refusal(404, [Fault(CODES[404], "Not found.")])
+        case exceptions.APIException():
+            code = error.status_code
+            refused = refusal(code, [Fault(CODES.get(code, "BAD_REQUEST"), str(error.detail))])
+            if code == status.HTTP_401_UNAUTHORIZED:
+                refused["WWW-Authenticate"] = 'ApiKey header="x-arklow-auth", Bearer'
+            return refused
+    logger.error("Unhandled error in %s", context["view"].__class__.__name__, exc_info=error)
+    return refusal(500, [Fault(CODES[500], "Internal server error. Nothing was changed.")])
+
+
+def _outside_views(code: int, message: str) -> Callable[..., HttpResponse]:
+    def answer(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+        refused = refusal(code, [Fault(CODES[code], message)])
+        return HttpResponse(orjson.dumps(refused.data), "application/json", code)
+
+    return answer
+
+
+# Django's own error views, for what fails before a view is reached.
+bad_request = _outside_views(400, "Bad request.")
+permission_denied = _outside_views(403, "Forbidden.")
+not_found = _outside_views(404, "Not found.")
+server_error = _outside_views(500, "Internal server error. Nothing was changed.")

@@ -1,0 +1,77 @@
+"""What the domain says when it says no. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: a code, a sentence, and where (an RFC 6901 JSON Pointer)."""
+
+    code: str
+    message: str
+    pointer: str | None = None
+
+    def as_dict(self) -> dict[str, str]:
+        """The fault as the API shows it; `pointer` only where there is one."""
+        shown = {"code": self.code, "message": self.message}
+        if self.pointer is not None:
+            shown["pointer"] = self.pointer
+        return shown
+
+
+class DomainError(Exception):
+    """A request that breaks a rule. `config.api` turns it into the error envelope."""
+
+    status = 422
+    code = "UNPROCESSABLE"
+
+    def __init__(self, message: str, *, code: str = "", pointer: str | None = None) -> None:
+        super().__init__(message)
+        self.faults: Sequence[Fault] = (Fault(code or self.code, message, pointer),)
+
+    @classmethod
+    def of(cls, faults: Sequence[Fault]) -> DomainError:
+        """One error that carries several faults, in the order in which they were found."""
+        error = cls(faults[0].message)
+        error.faults = tuple(faults)
+        return error
+
+
+class BadRequestError(DomainError):
+    """The bytes or the shape of the request are wrong: 400."""
+
+    status = 400
+    code = "BAD_REQUEST"
+
+
+class NotFoundError(DomainError):
+    """There is no such thing, or it belongs to somebody else: 404."""
+
+    status = 404
+    code = "NOT_FOUND"
+
+
+class ConflictError(DomainError):
+    """The request is at odds with what is stored: 409."""
+
+    status = 409
+    code = "CONFLICT"
+
+
+class TooLargeError(DomainError):
+    """The body, or one action of a batch, is over its limit: 413."""
+
+    status = 413
+    code = "TOO_LARGE"
+
+
+class RuleError(DomainError):
+    """Well-formed, but against a rule: 422."""
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """The JSON Pointer (RFC 6901) of a path of keys and indexes."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

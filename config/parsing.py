@@ -1,0 +1,61 @@
+"""The request body: sized, then parsed strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+
+from config import strictjson
+from config.errors import BadRequestError, DomainError, TooLargeError
+
+
+class LengthRequiredError(DomainError):
+    """A body without Content-Length (RFC 9110 section 15.5.12): 411."""
+
+    status = 411
+    code = "LENGTH_REQUIRED"
+
+
+class StrictJSONParser(BaseParser):
+    """`application/json` of at most 1 MB, read by `config.strictjson`."""
+
+    media_type = "application/json"
+    max_bytes = settings.MAX_BODY_BYTES
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The parsed body; refuses it unread when it is too long."""
+        meta = (parser_context or {})["request"].META
+        if not meta.get("CONTENT_LENGTH"):
+            raise LengthRequiredError("Send the body with a Content-Length header.")
+        if int(meta["CONTENT_LENGTH"]) > self.max_bytes:
+            raise TooLargeError(f"The body is larger than {self.max_bytes} bytes.")
+        body = stream.read()
+        if not body:
+            raise BadRequestError("The body is empty.", code="MALFORMED_JSON")
+        return strictjson.parse(body)
+
+
+class BatchJSONParser(StrictJSONParser):
+    """The same for a batch: 16 MB in all."""
+
+    max_bytes = settings.MAX_BATCH_BYTES
+
+
+def read_timestamp(text: str, *, name: str) -> datetime:
+    """The moment of an RFC 3339 text; without an offset it is taken as UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadRequestError(
+            f"`{name}` is an RFC 3339 timestamp.", code="INVALID_PARAMETER", pointer=f"/{name}"
+        ) from error

@@ -1,0 +1,57 @@
+"""Every prefix on one page."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import orjson
+from django.contrib import admin
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path, register_converter
+from django.views.generic import RedirectView
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from config.api import bad_request, not_found, permission_denied, server_error
+from config.converters import RowId
+
+register_converter(RowId, "id")
+
+
+@functools.cache
+def openapi_document() -> bytes:
+    """The OpenAPI document, made once a process."""
+    generator: Any = SchemaGenerator
+    return orjson.dumps(generator().get_schema(request=None, public=True))
+
+
+def openapi(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI 3.1 document."""
+    return HttpResponse(openapi_document(), "application/json")
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Whether this process serves and reaches its database."""
+    connection.ensure_connection()
+    return JsonResponse({"status": "ok"})
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/docs")),
+    path("healthz", healthz),
+    path("openapi.json", openapi, name="openapi"),
+    path("swagger/ui/json", openapi),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("swagger/ui", RedirectView.as_view(pattern_name="docs", query_string=True)),
+    path("admin/", admin.site.urls),
+    path("", include("orgs.urls")),
+    path("", include("destinations.urls")),
+    path("", include("actions.urls")),
+    path("", include("dispatch.urls")),
+]
+handler400 = bad_request
+handler403 = permission_denied
+handler404 = not_found
+handler500 = server_error

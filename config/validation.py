@@ -1,0 +1,95 @@
+"""JSON Schema validators, and what they find, as faults a client can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jsonschema_rs
+from jsonschema_rs import ValidationError, ValidationErrorKind
+
+from config.errors import Fault, pointer
+
+Validator = Any  # jsonschema_rs names one class a draft and gives them no common type
+MAX_FAULTS = 50
+MAX_MESSAGE = 300
+
+_OPTIONS: dict[str, Any] = {
+    "offline": True,
+    "validate_formats": True,
+    "pattern_options": jsonschema_rs.FancyRegexOptions(backtrack_limit=10_000),
+}
+_CLASSES: dict[str, Any] = {
+    "http://json-schema.org/draft-04/schema": jsonschema_rs.Draft4Validator,
+    "http://json-schema.org/draft-06/schema": jsonschema_rs.Draft6Validator,
+    "http://json-schema.org/draft-07/schema": jsonschema_rs.Draft7Validator,
+    "https://json-schema.org/draft/2019-09/schema": jsonschema_rs.Draft201909Validator,
+    "https://json-schema.org/draft/2020-12/schema": jsonschema_rs.Draft202012Validator,
+}
+DIALECTS = tuple(_CLASSES)
+DEFAULT_DIALECT = DIALECTS[-1]
+
+
+def compile_schema(schema: Any, *, dialect: str = DEFAULT_DIALECT) -> Validator:
+    """A validator that fetches nothing and gives up on costly patterns.
+
+    Raises what jsonschema_rs raises for a schema that breaks its metaschema, holds a
+    reference to anything but itself, or a pattern that is none.
+    """
+    return _CLASSES[dialect](schema, **_OPTIONS)
+
+
+def find_faults(
+    validator: Validator, value: Any, *, code: str, at: tuple[str | int, ...] = ()
+) -> list[Fault]:
+    """Every fault of the value (at most 50), each with its JSON Pointer below `at`."""
+    if validator.is_valid(value):
+        return []
+    found: list[Fault] = []
+    for path, message in _flatten(validator.iter_errors(value)):
+        fault = Fault(code, _shortened(message), pointer((*at, *path)))
+        if fault not in found:
+            found.append(fault)
+        if len(found) == MAX_FAULTS:
+            break
+    return found
+
+
+def _flatten(errors: Iterable[ValidationError]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """(path, sentence) of each error: 'required' moved to the missing key, unions opened."""
+    for error in errors:
+        path = tuple(error.instance_path)
+        match error.kind:
+            case ValidationErrorKind.Required(property=name):
+                yield (*path, str(name)), "This field is required."
+            case ValidationErrorKind.AdditionalProperties(unexpected=names):
+                yield from (((*path, name), "This field is not known.") for name in names)
+            case (
+                ValidationErrorKind.AnyOf(context=branches)
+                | ValidationErrorKind.OneOfNotValid(context=branches)
+            ) if branch := _nearest(branches):
+                yield from _flatten(branch)
+            case ValidationErrorKind.BacktrackLimitExceeded():
+                yield path, "A pattern of the schema takes too long on this string."
+            case _:
+                yield path, error.message
+
+
+def _nearest(branches: list[list[ValidationError]]) -> list[ValidationError] | None:
+    """The branch of a union that the value was meant for; None when no branch stands out.
+
+    A branch whose constants fit, and of these the one whose first fault lies deepest.
+    """
+
+    def rank(errors: list[ValidationError]) -> tuple[int, int]:
+        misfits = sum(error.kind.name in {"const", "enum", "type"} for error in errors)
+        return -misfits, max((len(error.instance_path) for error in errors), default=0)
+
+    ranked = sorted(branches, key=rank, reverse=True)
+    if len(ranked) > 1 and rank(ranked[0]) == rank(ranked[1]):
+        return None
+    return ranked[0] if ranked else None
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"

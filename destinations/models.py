@@ -1,0 +1,50 @@
+"""Destinations: where actions are delivered to."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from orgs.models import LiveQuerySet, Organization
+
+
+class Kind(models.TextChoices):
+    """The types a destination can have. Each has a module in `destinations/kinds/`."""
+
+    WEBHOOK = "webhook"
+    SDK = "sdk"
+    GOOGLE_PUBSUB = "google_pubsub"
+    AWS_SQS = "aws_sqs"
+    MCP = "mcp"
+    DEFAULT_SINK = "default_sink"
+
+
+class Destination(models.Model):
+    """Where work goes. `config` is valid for `type`, which never changes."""
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="destinations")
+    label = models.CharField(max_length=255)
+    type = models.CharField(max_length=16, choices=Kind.choices)
+    config = models.JSONField(default=dict)
+    tags = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = LiveQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("org", "label"),
+                condition=models.Q(deleted_at=None),
+                name="destination_label_once_per_org",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(type__in=Kind.values), name="destination_type_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.label

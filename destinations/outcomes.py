@@ -1,0 +1,84 @@
+"""How one attempt ended, as a value: what a kind's `deliver` gives and the engine records.
+
+The answer table is design section 4; the retry time a destination names is RFC 9110
+section 10.2.3 (`Retry-After`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+MAX_RETRY_AFTER = 86_400
+PERMANENT = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431})
+UNAVAILABLE = frozenset({408, 425})
+SAID_LIMIT = 200
+MAX_MESSAGE = 1_000
+
+
+class Verdict(StrEnum):
+    """What the answer means for the action."""
+
+    ACK = "ack"
+    NACK = "nack"
+    WAIT = "mod_ack"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    AMBIGUOUS = "ambiguous"
+    PERMANENT = "permanent"
+    REFUSED = "refused"
+    OURS = "ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one attempt.
+
+    `seconds` is the time the destination named: until redelivery, or of the settlement
+    deadline; None where it named none.
+    """
+
+    verdict: Verdict
+    message: str = ""
+    seconds: int | None = None
+    status: int | None = None
+
+    def __post_init__(self) -> None:
+        """Keeps of the message what a text column can hold."""
+        held = self.message.replace("\0", "").encode("utf-8", "replace").decode()
+        object.__setattr__(self, "message", held[:MAX_MESSAGE])
+
+
+def judge_answer(status: int, *, retry_after: str | None, said: str) -> Outcome | None:
+    """The outcome of an HTTP status by the answer table; None for a 2xx, which signals decide."""
+    if 200 <= status < 300:
+        return None
+    message = f"HTTP {status}" + (f": {said[:SAID_LIMIT]}" if said else "")
+    if status == 429:
+        return Outcome(Verdict.RATE_LIMITED, message, read_retry_after(retry_after), status)
+    if status >= 500 or status in UNAVAILABLE:
+        return Outcome(Verdict.UNAVAILABLE, message, read_retry_after(retry_after), status)
+    if status in PERMANENT:
+        return Outcome(Verdict.PERMANENT, message, None, status)
+    if 300 <= status < 400:
+        hint = "redirects are not followed; set the destination's URL to the final address"
+    else:
+        hint = "the destination refuses it: check its URL and authorization"
+    return Outcome(Verdict.REFUSED, f"{message} ({hint})", read_retry_after(retry_after), status)
+
+
+def read_retry_after(text: str | None) -> int | None:
+    """Seconds to wait, 0..86,400, from `Retry-After`; None where it is absent or senseless."""
+    text = (text or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:9]), MAX_RETRY_AFTER)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    seconds = (at - datetime.now(UTC)).total_seconds()
+    return max(0, min(round(seconds), MAX_RETRY_AFTER))

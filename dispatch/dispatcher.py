@@ -1,0 +1,267 @@
+"""The loop that claims due actions, delivers them, and writes down what came of it.
+
+One asyncio loop, three connections. No transaction is open while a delivery runs. Whatever
+fails here loses nothing: a lease that nobody ends runs out, and the action comes back under
+its next attempt number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+import psycopg
+
+from destinations import kinds, outbound
+from destinations.attempts import ATTEMPT_SECONDS, Attempt
+from destinations.outcomes import Outcome, Verdict
+from dispatch import claims, partitions, retries, settlement
+from dispatch.lines import Line
+from dispatch.models import Status
+from dispatch.retries import Ending
+from dispatch.services import DESTINATION_DELETED
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+SWEEP_TICKS = 4
+UPKEEP_TICKS = 120
+FLUSH_SECONDS = 0.005
+GRACE_SECONDS = 10.0
+RECONNECT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An attempt that this dispatcher holds the lease of."""
+
+    attempt: Attempt
+    lane_id: int
+    deleted: bool
+
+
+class Dispatcher:
+    """Delivers until it is told to stop. Any number may run, on any machine."""
+
+    def __init__(self, conninfo: str, *, concurrency: int, allow_private: bool) -> None:
+        self.concurrency = concurrency
+        self.allow_private = allow_private
+        self.claimer, self.writer, self.listener = (Line(conninfo) for _ in range(3))
+        self.free = concurrency
+        self.after_lane = 0
+        self.endings: list[Ending] = []
+        self.deliveries: set[asyncio.Task[None]] = set()
+        self.wake = asyncio.Event()
+        self.room = asyncio.Event()
+        self.finished = asyncio.Event()
+        self.stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Claim nothing more; what is under way has ten seconds to end."""
+        self.stopping.set()
+        self.wake.set()
+        self.room.set()
+
+    async def run(self) -> None:
+        """Deliver until `stop`; everything finished by then is written down."""
+        async with outbound.open_session(
+            allow_private=self.allow_private, connections=self.concurrency
+        ) as session:
+            work = [self._claim(session), self._promote(), self._listen(), self._write()]
+            tasks = [asyncio.create_task(one) for one in work]
+            stopped: asyncio.Task[Any] = asyncio.create_task(self.stopping.wait())
+            done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            self.stop()
+            await self._drain()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._flush()
+        for line in (self.claimer, self.writer, self.listener):
+            await line.close()
+        for task in done - {stopped}:
+            task.result()
+
+    async def _drain(self) -> None:
+        if self.deliveries:
+            await asyncio.wait(self.deliveries, timeout=GRACE_SECONDS)
+        for task in self.deliveries:
+            task.cancel()
+
+    # --- claiming ------------------------------------------------------------------------------
+
+    async def _claim(self, session: aiohttp.ClientSession) -> None:
+        """Claim while there is work and room; then wait to be woken."""
+        while not self.stopping.is_set():
+            if self.free < min(claims.ROWS_A_CLAIM, max(1, self.concurrency // 4)):
+                self.room.clear()
+                await self.room.wait()
+                continue
+            self.wake.clear()
+            more = await self._patiently(lambda: self._claim_once(session))
+            if not more:
+                await self.wake.wait()
+
+    async def _claim_once(self, session: aiohttp.ClientSession) -> bool:
+        """Start the deliveries of one claim; whether another claim may find more."""
+        wanted = min(claims.ROWS_A_CLAIM, self.free)
+        after = self.after_lane
+        (_, last_lane, lanes), rows = await self._fetch_claim(after, wanted)
+        for claimed in map(read_claim, rows):
+            self.free -= 1
+            task = asyncio.create_task(self._deliver(claimed, session))
+            self.deliveries.add(task)
+            task.add_done_callback(self.deliveries.discard)
+        if len(rows) == wanted:
+            # The cut lanes come next; the last served one waits for its turn.
+            self.after_lane = max(row[3] for row in rows)
+        else:
+            self.after_lane = last_lane if lanes == claims.LANES_A_CLAIM else 0
+        return bool(rows) or after > 0 or self.after_lane > 0
+
+    async def _fetch_claim(self, after: int, wanted: int) -> tuple[Any, list[Any]]:
+        connection = await self.claimer.open()
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
+            locked = await connection.execute(claims.LOCK_LANES, {"after": after})
+            claimed = await connection.execute(claims.CLAIM, {"rows": wanted})
+            await connection.execute("COMMIT")
+        return await locked.fetchone(), await claimed.fetchall()
+
+    # --- delivering ----------------------------------------------------------------------------
+
+    async def _deliver(self, claimed: Claimed, session: aiohttp.ClientSession) -> None:
+        attempt = claimed.attempt
+        try:
+            if claimed.deleted:
+                gone = Outcome(Verdict.PERMANENT, DESTINATION_DELETED)
+                ending = retries.fail(attempt.record_id, attempt.number, gone, counted=False)
+            else:
+                outcome = await self._attempt(attempt, session)
+                ending = retries.end_attempt(
+                    attempt.record_id, attempt.number, attempt.failures, outcome
+                )
+        finally:
+            self.free += 1
+            self.room.set()
+        self.endings.append(ending)
+        self.finished.set()
+
+    async def _attempt(self, attempt: Attempt, session: aiohttp.ClientSession) -> Outcome:
+        try:
+            outcome: Outcome = await kinds.KINDS[attempt.type].deliver(attempt, session)
+        except Exception as error:
+            logger.exception("Delivering action %d failed here", attempt.record_id)
+            return Outcome(Verdict.OURS, f"Fault of Waybill: {type(error).__name__}: {error}")
+        return outcome
+
+    # --- writing -------------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        """Write what has finished, every few milliseconds, in one statement."""
+        while True:
+            await self.finished.wait()
+            await self._patiently(self._flush)
+            await asyncio.sleep(FLUSH_SECONDS)
+
+    async def _flush(self) -> bool:
+        self.finished.clear()
+        endings, self.endings = self.endings, []
+        try:
+            await self._finish(endings)
+        except psycopg.OperationalError:
+            self.endings = endings + self.endings
+            self.finished.set()
+            raise
+        except psycopg.Error:
+            logger.exception(
+                "Writing %d outcomes at once failed; writing them singly", len(endings)
+            )
+            await self._finish_singly(endings)
+        self.wake.set()
+        return True
+
+    async def _finish(self, endings: list[Ending]) -> None:
+        if endings:
+            connection = await self.writer.open()
+            parameters = settlement.finish_parameters(
+                endings, statuses=[Status.RUNNING], log_late=True
+            )
+            await connection.execute(settlement.FINISH, parameters, prepare=True)
+
+    async def _finish_singly(self, endings: list[Ending]) -> None:
+        for ending in endings:
+            try:
+                await self._finish([ending])
+            except psycopg.Error:
+                logger.exception("The outcome of action %d cannot be written", ending.record_id)
+
+    # --- time and wake-ups ---------------------------------------------------------------------
+
+    async def _promote(self) -> None:
+        """Twice a second: bring back what has become due. Now and then: claim whatever came."""
+        ticks = 0
+        while True:
+            if ticks % UPKEEP_TICKS == 0:
+                await self._patiently(self._keep_partitions)
+            if await self._patiently(self._promote_once) or ticks % SWEEP_TICKS == 0:
+                self.wake.set()
+            ticks += 1
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def _promote_once(self) -> bool:
+        connection = await self.writer.open()
+        row = await (await connection.execute(claims.PROMOTE, prepare=True)).fetchone()
+        return bool(row and row[0])
+
+    async def _keep_partitions(self) -> bool:
+        connection = await self.writer.open()
+        async with connection.transaction():
+            await connection.execute(partitions.LOCK)
+            row = await (await connection.execute(partitions.LOOK)).fetchone()
+            for partition in partitions.find_missing(*row) if row else ():
+                for statement in partition.statements():
+                    await connection.execute(statement)
+        return True
+
+    async def _listen(self) -> None:
+        while True:
+            await self._patiently(self._hear)
+
+    async def _hear(self) -> bool:
+        connection = await self.listener.open()
+        await connection.execute(f"LISTEN {settlement.WAKE}")
+        async for _ in connection.notifies():
+            self.wake.set()
+        return True
+
+    async def _patiently(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        """The work's result; False after a pause where the database was out of reach."""
+        try:
+            return await work()
+        except psycopg.OperationalError as error:
+            logger.warning("Database out of reach, trying again: %s", error)
+            await asyncio.sleep(RECONNECT_SECONDS)
+            self.wake.set()
+            return False
+
+
+def read_claim(row: tuple[Any, ...]) -> Claimed:
+    """One row of `claims.CLAIM`."""
+    record_id, number, failures, lane_id, kind, config, deleted, payload = row
+    attempt = Attempt(
+        record_id=record_id,
+        number=number,
+        failures=failures,
+        type=kind,
+        config=orjson.loads(config),
+        payload=payload.encode(),
+        ends=time.monotonic() + ATTEMPT_SECONDS,
+    )
+    return Claimed(attempt, lane_id, deleted)

@@ -1,0 +1,244 @@
+"""Accepting actions: resolve their names, judge their payloads, route them, store them.
+
+Whatever the number of actions: one query to resolve the names, one statement that stores
+records, payloads and events together and wakes the dispatchers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from actions.contracts import validators
+from config import strictjson, validation
+from config.errors import BadRequestError, Fault
+from destinations import kinds, services
+from destinations.models import Kind
+from dispatch import lanes
+from dispatch.models import ActionEvent, Status
+from dispatch.settlement import WAKE
+
+# The definition and the default route behind each (name, version) asked for.
+RESOLVE = """
+SELECT q.name, q.version, d.id, d.variant, d.version, t.id, t.type
+FROM unnest(%(names)s::text[], %(versions)s::int[]) AS q(name, version)
+JOIN actions_definitionname n ON n.org_id = %(org)s AND n.name = q.name
+JOIN LATERAL (
+  SELECT a.id, a.variant, a.version FROM actions_actiondefinition a
+  WHERE a.org_id = n.org_id AND a.variant = n.variant AND a.deleted_at IS NULL
+    AND CASE WHEN q.version IS NOT NULL THEN a.version = q.version
+             WHEN n.kind = 'alias' THEN a.id = n.definition_id
+             ELSE true END
+  ORDER BY a.version DESC LIMIT 1
+) d ON true
+LEFT JOIN actions_definitiondestination l ON l.definition_id = d.id AND l.is_default
+LEFT JOIN destinations_destination t ON t.id = l.destination_id AND t.deleted_at IS NULL
+"""
+SCHEMAS = "SELECT id, schema::text FROM actions_actiondefinition WHERE id = ANY(%s::bigint[])"
+# A sink settles in this statement; what is due at once wakes the dispatchers at commit.
+STORE = f"""
+WITH action AS MATERIALIZED (
+  SELECT nextval('dispatch_actionrecord_id_seq') AS id, a.*,
+    CASE WHEN a.sink THEN 'succeeded' WHEN a.starts_at > now() THEN 'scheduled'
+         ELSE 'queued' END AS status
+  FROM unnest(
+    %(definitions)s::bigint[], %(destinations)s::bigint[], %(lanes)s::bigint[],
+    %(sinks)s::bool[], %(pushes)s::bool[], %(starts)s::timestamptz[], %(timeouts)s::int[],
+    %(tags)s::text[], %(replays)s::bigint[], %(inputs)s::text[]
+  ) WITH ORDINALITY AS a(definition_id, destination_id, lane_id, sink, push, starts_at, timeout,
+                         tags, replay_of, input, position)
+), stored AS (
+  INSERT INTO dispatch_actionrecord (id, org_id, definition_id, destination_id, lane_id, status,
+    push, attempt, failures, available_at, timeout, deadline_at, tags, replay_of, error_message,
+    completed_at)
+  SELECT id, %(org)s, definition_id, destination_id, lane_id, status, push, 0, 0,
+    greatest(starts_at, now()), timeout, now() + timeout * interval '1 second', tags::jsonb,
+    replay_of, '', CASE WHEN sink THEN now() END
+  FROM action
+), payload AS (
+  INSERT INTO dispatch_actionpayload (record_id, input) SELECT id, input::json FROM action
+), event AS (
+  INSERT INTO dispatch_actionevent (record_id, kind, status, attempt)
+  SELECT id, kind, status, 0 FROM action, LATERAL (
+    VALUES ('{ActionEvent.Kind.ACCEPTED}', true), ('{ActionEvent.Kind.SUNK}', sink),
+           ('{ActionEvent.Kind.NOT_DELIVERABLE}', NOT sink AND NOT push)
+  ) AS happened(kind, did) WHERE did
+)
+SELECT id, status, greatest(starts_at, now()),
+  CASE WHEN position = 1 THEN pg_notify('{WAKE}', '') END
+FROM action ORDER BY position
+"""  # noqa: S608 -- constants only
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One action as a client hands it in. Its shape is checked, its contract not yet."""
+
+    name: str
+    input: Any
+    tags: dict[str, str] = field(default_factory=dict)
+    version: int | None = None
+    timeout: int | None = None
+    available_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a name resolved to, and where its actions go."""
+
+    definition_id: int
+    variant: str
+    version: int
+    destination_id: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """An action that may be stored: judged, and with a place to go."""
+
+    route: Route
+    lane_id: int | None
+    input: bytes
+    tags: dict[str, str]
+    timeout: int | None = None
+    available_at: datetime | None = None
+    replay_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A stored action."""
+
+    id: int
+    status: str
+    available_at: datetime
+    route: Route
+
+
+def accept(
+    org_id: int, submissions: Sequence[Submission | list[Fault]], *, atomic: bool
+) -> list[Accepted | list[Fault]]:
+    """For each submission, in order: the stored action, or what is wrong with it.
+
+    One that is already known to be wrong stays so. With `atomic`, one that is wrong keeps all
+    of them out; the others' faults are empty then.
+    """
+    wanted = {(one.name, one.version) for one in submissions if isinstance(one, Submission)}
+    routes = resolve(org_id, wanted)
+    judged = [_judge(routes, one) if isinstance(one, Submission) else one for one in submissions]
+    if atomic and any(isinstance(one, list) for one in judged):
+        return _none_of(judged)
+    keys = {lane_key(one.route, one.tags) for one in judged if isinstance(one, Routed)}
+    placed = lanes.place(org_id, keys)
+    results = [_in_lane(one, placed) if isinstance(one, Routed) else one for one in judged]
+    if atomic and any(isinstance(one, list) for one in results):
+        return _none_of(results)
+    stored = iter(store(org_id, [one for one in results if isinstance(one, Routed)]))
+    return [next(stored) if isinstance(one, Routed) else one for one in results]
+
+
+def accept_batch(
+    org_id: int, submissions: Sequence[Submission | list[Fault]], *, atomic: bool
+) -> list[Accepted | list[Fault]]:
+    """The same; an atomic batch with a fault in it is refused as a whole, with every fault."""
+    results = accept(org_id, submissions, atomic=atomic)
+    if atomic and (faults := list(_numbered(results))):
+        raise BadRequestError.of(faults[: validation.MAX_FAULTS])
+    return results
+
+
+def resolve(
+    org_id: int, wanted: Iterable[tuple[str, int | None]]
+) -> dict[tuple[str, int | None], Route]:
+    """The route behind each (name, version) that means something; None is the newest version.
+
+    Where no default destination is linked, it leads to the organization's default sink. The
+    contracts of what is found are compiled afterwards.
+    """
+    asked = list(wanted)
+    with connection.cursor() as cursor:
+        names, versions = [name for name, _ in asked], [version for _, version in asked]
+        cursor.execute(RESOLVE, {"org": org_id, "names": names, "versions": versions})
+        rows = cursor.fetchall()
+        unknown = {row[2] for row in rows if row[2] not in validators}
+        if unknown:
+            cursor.execute(SCHEMAS, [list(unknown)])
+            for definition_id, schema in cursor.fetchall():
+                validators.add(definition_id, schema.encode())
+    if any(row[5] is None for row in rows):
+        sink = (services.ensure_sink(org_id=org_id).pk, Kind.DEFAULT_SINK)
+        rows = [(*row[:5], *sink) if row[5] is None else row for row in rows]
+    return {
+        (name, asked): Route(definition_id, variant, version, destination_id, kind)
+        for name, asked, definition_id, variant, version, destination_id, kind in rows
+    }
+
+
+def lane_key(route: Route, tags: dict[str, str]) -> lanes.LaneKey | None:
+    """The lane of an action; None for a sink, which holds nothing back."""
+    if route.type == Kind.DEFAULT_SINK:
+        return None
+    return lanes.LaneKey(route.destination_id, route.variant, lanes.canonical_tags(tags))
+
+
+def store(org_id: int, actions: Sequence[Routed]) -> list[Accepted]:
+    """Store the actions, all or none, in one statement."""
+    if not actions:
+        return []
+    routes = [action.route for action in actions]
+    parameters: dict[str, Any] = {
+        "org": org_id,
+        "definitions": [route.definition_id for route in routes],
+        "destinations": [route.destination_id for route in routes],
+        "lanes": [action.lane_id for action in actions],
+        "sinks": [route.type == Kind.DEFAULT_SINK for route in routes],
+        "pushes": [kinds.is_pushed(route.type) for route in routes],
+        "starts": [action.available_at for action in actions],
+        "timeouts": [action.timeout for action in actions],
+        "tags": [orjson.dumps(action.tags).decode() for action in actions],
+        "replays": [action.replay_of for action in actions],
+        "inputs": [action.input.decode() for action in actions],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, parameters)
+        rows = cursor.fetchall()
+    return [
+        Accepted(record_id, Status(status), available_at, route)
+        for (record_id, status, available_at, _), route in zip(rows, routes, strict=True)
+    ]
+
+
+def _judge(routes: dict[tuple[str, int | None], Route], one: Submission) -> Routed | list[Fault]:
+    route = routes.get((one.name, one.version))
+    if route is None:
+        asked = one.name if one.version is None else f"{one.name} version {one.version}"
+        return [Fault("UNKNOWN_VARIANT", f"There is no action {asked!r}.", "/variant")]
+    faults = validators.find_faults(route.definition_id, one.input)
+    if faults:
+        return faults
+    body = strictjson.dumps(one.input)
+    return Routed(route, None, body, one.tags, one.timeout, one.available_at)
+
+
+def _in_lane(
+    action: Routed, placed: dict[lanes.LaneKey | None, int | Fault | None]
+) -> Routed | list[Fault]:
+    lane = placed[lane_key(action.route, action.tags)]
+    return [lane] if isinstance(lane, Fault) else replace(action, lane_id=lane)
+
+
+def _none_of(results: Sequence[Routed | list[Fault]]) -> list[Accepted | list[Fault]]:
+    return [one if isinstance(one, list) else [] for one in results]
+
+
+def _numbered(results: Sequence[Accepted | list[Fault]]) -> Iterator[Fault]:
+    """The faults of a batch, each with a pointer from the top of the request."""
+    for index, result in enumerate(results):
+        for fault in result if isinstance(result, list) else ():
+            yield Fault(fault.code, fault.message, f"/actions/{index}{fault.pointer or ''}")

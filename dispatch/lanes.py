@@ -1,0 +1,138 @@
+"""Lanes: found or made for a destination and its tags, at most 1,000 for a variant."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Set
+from typing import Any, NamedTuple
+
+import orjson
+from django.db import connection, transaction
+
+from config.errors import Fault
+
+MAX_LANES = 1_000
+# Advisory locks of (organization, variant), apart from those of lanes.
+VARIANT_LOCKS = 0x7661_7200
+
+FIND = """
+SELECT q.position, u.lane_id
+FROM unnest(%(destinations)s::bigint[], %(variants)s::text[], %(digests)s::bytea[])
+  WITH ORDINALITY AS q(destination_id, variant, digest, position)
+JOIN dispatch_lane l ON l.destination_id = q.destination_id AND l.tags_digest = q.digest
+JOIN dispatch_laneuse u ON u.org_id = %(org)s AND u.variant = q.variant AND u.lane_id = l.id
+"""
+LOCK_VARIANT = "SELECT pg_advisory_xact_lock(hashtextextended(%s::text, %s))"
+MAKE = """
+WITH made AS (
+  INSERT INTO dispatch_lane (org_id, destination_id, tags, tags_digest)
+  VALUES (%(org)s::bigint, %(destination)s, %(tags)s::jsonb, %(digest)s)
+  ON CONFLICT (destination_id, tags_digest) DO UPDATE SET tags = excluded.tags
+  RETURNING id
+)
+INSERT INTO dispatch_laneuse (org_id, variant, lane_id)
+SELECT %(org)s::bigint, %(variant)s::text, id FROM made
+WHERE EXISTS (SELECT 1 FROM dispatch_laneuse u JOIN made ON u.lane_id = made.id
+              WHERE u.org_id = %(org)s::bigint AND u.variant = %(variant)s::text)
+   OR (SELECT count(*) FROM dispatch_laneuse
+       WHERE org_id = %(org)s::bigint AND variant = %(variant)s::text) < %(most)s
+ON CONFLICT (org_id, variant, lane_id) DO UPDATE SET variant = excluded.variant
+RETURNING lane_id
+"""
+
+
+class LaneKey(NamedTuple):
+    """What a lane is found by, and the variant that uses it."""
+
+    destination_id: int
+    variant: str
+    tags: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """What tells two sets of tags apart."""
+        return hashlib.sha256(self.tags).digest()
+
+
+class Places:
+    """Lane ids by key, as far as this process has met them. Lanes are never deleted."""
+
+    most = 50_000
+
+    def __init__(self) -> None:
+        self.known: dict[LaneKey, int] = {}
+
+    def add(self, found: dict[LaneKey, int]) -> None:
+        """Remember them; forget all when there are too many."""
+        if len(self.known) + len(found) > self.most:
+            self.known = {}
+        self.known.update(found)
+
+
+places = Places()
+
+
+@functools.lru_cache(maxsize=4096)
+def _canonical(items: tuple[tuple[str, str], ...]) -> bytes:
+    return orjson.dumps(dict(items), option=orjson.OPT_SORT_KEYS)
+
+
+def canonical_tags(tags: dict[str, str]) -> bytes:
+    """The tags as JSON with sorted keys."""
+    return _canonical(tuple(tags.items()))
+
+
+def place(org_id: int, wanted: Set[LaneKey | None]) -> dict[LaneKey | None, int | Fault | None]:
+    """The lane of each key, made where it is new, or the fault of one too many for its variant."""
+    result: dict[LaneKey | None, int | Fault | None] = {None: None}
+    unknown: list[LaneKey] = []
+    for key in wanted:
+        if key is not None:
+            lane_id = places.known.get(key)
+            result[key] = lane_id
+            if lane_id is None:
+                unknown.append(key)
+    if unknown:
+        found = find(org_id, unknown)
+        places.add(found)
+        for key, lane_id in found.items():
+            result[key] = lane_id
+        # In one order everywhere, so that two batches never wait for each other.
+        for key in sorted(set(unknown) - found.keys()):
+            result[key] = make(org_id, key)
+    return result
+
+
+def find(org_id: int, keys: list[LaneKey]) -> dict[LaneKey, int]:
+    """Those lanes that exist and are in use by their key's variant."""
+    parameters: dict[str, Any] = {
+        "org": org_id,
+        "destinations": [key.destination_id for key in keys],
+        "variants": [key.variant for key in keys],
+        "digests": [key.digest for key in keys],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, parameters)
+        return {keys[position - 1]: lane_id for position, lane_id in cursor.fetchall()}
+
+
+@transaction.atomic
+def make(org_id: int, key: LaneKey) -> int | Fault:
+    """A lane for the key. The count is taken under a lock, so it holds under concurrency."""
+    parameters: dict[str, Any] = {
+        "org": org_id,
+        "destination": key.destination_id,
+        "tags": key.tags.decode(),
+        "digest": key.digest,
+        "variant": key.variant,
+        "most": MAX_LANES,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_VARIANT, [f"{org_id}/{key.variant}", VARIANT_LOCKS])
+        cursor.execute(MAKE, parameters)
+        row = cursor.fetchone()
+    if row is None:
+        message = f"{key.variant!r} has {MAX_LANES:,} lanes; these tags would make another one."
+        return Fault("TAG_CARDINALITY_EXCEEDED", message, "/tags")
+    return int(row[0])

@@ -1,0 +1,42 @@
+"""A connection of the dispatcher to the database, made again when it breaks."""
+
+from __future__ import annotations
+
+import psycopg
+from django.db import connection as django_connection
+
+# What Django adds for psycopg itself; libpq does not know it.
+NOT_LIBPQ = {"context", "cursor_factory", "prepare_threshold"}
+
+
+def read_conninfo() -> str:
+    """Django's database as a libpq connection string."""
+    known = {
+        name: value
+        for name, value in django_connection.get_connection_params().items()
+        if name not in NOT_LIBPQ
+    }
+    return psycopg.conninfo.make_conninfo(
+        **{"connect_timeout": 5, **known, "application_name": "waybill dispatch"}
+    )
+
+
+class Line:
+    """One autocommit connection."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.conninfo = conninfo
+        self.connection: psycopg.AsyncConnection | None = None
+
+    async def open(self) -> psycopg.AsyncConnection:
+        """The connection, made anew where the last one is gone; `OperationalError` if it cannot."""
+        if self.connection is None or self.connection.closed or self.connection.broken:
+            await self.close()
+            self.connection = await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True)
+        return self.connection
+
+    async def close(self) -> None:
+        """Let go of it."""
+        if self.connection is not None:
+            await self.connection.close()
+            self.connection = None

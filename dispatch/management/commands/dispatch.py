@@ -1,0 +1,44 @@
+"""`manage.py dispatch`: the process that delivers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from dispatch import lines
+from dispatch.dispatcher import Dispatcher
+
+
+class Command(BaseCommand):
+    """Delivers due actions until it is stopped. Any number of them may run."""
+
+    help = "Deliver due actions until SIGTERM or Ctrl-C. Any number may run, on any machine."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """How much at once."""
+        parser.add_argument(
+            "--concurrency",
+            type=int,
+            default=256,
+            help="deliveries under way at once (default: %(default)s)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until a signal."""
+        asyncio.run(self._dispatch(options["concurrency"]))
+
+    async def _dispatch(self, concurrency: int) -> None:
+        dispatcher = Dispatcher(
+            lines.read_conninfo(),
+            concurrency=concurrency,
+            allow_private=settings.ALLOW_PRIVATE_NETWORKS,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, dispatcher.stop)
+        await dispatcher.run()

@@ -1,0 +1,237 @@
+"""Action records: the row is the job. Payloads and events lie in range partitions beside it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from actions.fields import ExactJSONField
+from actions.models import ActionDefinition
+from destinations.models import Destination
+from orgs.models import Organization
+
+RUNNING_LIMIT = 16
+UNSETTLED_LIMIT = 1_000
+
+
+class Lane(models.Model):
+    """What limits apply to: a destination paired with a set of tags."""
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    destination = models.ForeignKey(Destination, models.PROTECT, related_name="lanes")
+    tags = models.JSONField(default=dict)
+    tags_digest = models.BinaryField(max_length=32)
+    running_limit = models.PositiveIntegerField(db_default=RUNNING_LIMIT)
+    unsettled_limit = models.PositiveIntegerField(db_default=UNSETTLED_LIMIT)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("destination", "tags_digest"), name="lane_once_per_destination_and_tags"
+            ),
+        )
+
+    def __str__(self) -> str:
+        tags = ", ".join(f"{key}={value}" for key, value in sorted(self.tags.items()))
+        return f"{self.destination} [{tags}]" if tags else str(self.destination)
+
+
+class LaneUse(models.Model):
+    """That a variant's actions have used a lane: at most 1,000 lanes a variant."""
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    variant = models.CharField(max_length=255)
+    lane = models.ForeignKey(Lane, models.CASCADE, related_name="uses")
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("org", "variant", "lane"), name="lane_use_once_per_variant"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.variant} on {self.lane}"
+
+
+class Status(models.TextChoices):
+    """Where an action is in its life (design: the life of an action)."""
+
+    QUEUED = "queued"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    ACK_WAIT = "ack_wait"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+OPEN = (Status.QUEUED, Status.SCHEDULED, Status.RUNNING, Status.ACK_WAIT)
+IN_FLIGHT = (Status.RUNNING, Status.ACK_WAIT)
+_IN_FLIGHT = Q(status__in=IN_FLIGHT)
+
+
+class ActionRecordQuerySet(models.QuerySet["ActionRecord"]):
+    """Reading actions."""
+
+    def of_org(self, org_id: int) -> Self:
+        """The organization's actions."""
+        return self.filter(org_id=org_id)
+
+    def in_status(self, status: str) -> Self:
+        """Those that the API shows with this status: `queued` includes `scheduled`."""
+        shown = (status, Status.SCHEDULED) if status == Status.QUEUED else (status,)
+        return self.filter(status__in=shown)
+
+
+class ActionRecord(models.Model):
+    """One action. Narrow, unpartitioned, and only its unfinished rows are indexed for claims.
+
+    `attempt` is the current or next delivery, from 0. `timeout_at` ends the current attempt:
+    the lease of a running one, the settlement deadline of one in `ack_wait`.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    definition = models.ForeignKey(
+        ActionDefinition, models.PROTECT, related_name="+", db_index=False
+    )
+    destination = models.ForeignKey(Destination, models.PROTECT, related_name="+", db_index=False)
+    lane = models.ForeignKey(
+        Lane, models.PROTECT, related_name="+", db_index=False, null=True, blank=True
+    )
+    status = models.CharField(max_length=9, choices=Status.choices)
+    push = models.BooleanField(help_text="Whether the dispatcher delivers it.")
+    attempt = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0)
+    available_at = models.DateTimeField()
+    timeout_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    timeout = models.PositiveIntegerField(null=True, blank=True)
+    tags = models.JSONField(default=dict)
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    error_message = models.TextField(blank=True, default="")
+    replay_of = models.BigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+    updated_at = models.DateTimeField(db_default=TransactionNow())
+
+    objects = ActionRecordQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            # claims.CLAIM: the oldest due rows of a lane, and which lanes have any.
+            models.Index(
+                fields=("lane", "available_at", "id"),
+                condition=Q(status=Status.QUEUED, push=True),
+                name="record_due",
+            ),
+            # claims.CLAIM: how much of a lane is in flight.
+            models.Index(fields=("lane", "status"), condition=_IN_FLIGHT, name="record_in_flight"),
+            # claims.PROMOTE: what has become due.
+            models.Index(
+                fields=("available_at",),
+                condition=Q(status=Status.SCHEDULED),
+                name="record_scheduled",
+            ),
+            # claims.PROMOTE: leases and settlement deadlines that have passed.
+            models.Index(fields=("timeout_at",), condition=_IN_FLIGHT, name="record_timeout"),
+            # claims.PROMOTE: whole actions that have run out of time.
+            models.Index(
+                fields=("deadline_at",),
+                condition=Q(deadline_at__isnull=False, completed_at=None),
+                name="record_deadline",
+            ),
+            # services.delete_destination: the open work of a destination.
+            models.Index(
+                fields=("destination",), condition=Q(completed_at=None), name="record_open"
+            ),
+            # The list of records, newest first, and of those that failed.
+            models.Index("org", F("id").desc(), name="record_newest"),
+            models.Index(
+                "org", F("id").desc(), condition=Q(status=Status.FAILED), name="record_failed"
+            ),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="record_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=OPEN, completed_at=None)
+                | ~Q(status__in=OPEN) & Q(completed_at__isnull=False),
+                name="record_completed_when_over",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"action {self.pk}"
+
+
+class ActionPayload(models.Model):
+    """What was handed in, byte for byte. Partitioned by record id; no foreign key by design."""
+
+    record = models.OneToOneField(
+        ActionRecord,
+        models.DO_NOTHING,
+        primary_key=True,
+        db_constraint=False,
+        related_name="payload",
+    )
+    input = ExactJSONField()
+    result = ExactJSONField(null=True)
+
+    class Meta:
+        ordering = ("record_id",)
+
+    def __str__(self) -> str:
+        return f"payload of action {self.record_id}"
+
+
+class ActionEvent(models.Model):
+    """One thing that happened to an action. Partitioned by record id; append-only."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        ACCEPTED = "accepted"
+        SUNK = "sunk", "kept by a default sink"
+        NOT_DELIVERABLE = "not_deliverable", "the destination's type is not delivered yet"
+        DELIVERED = "delivered", "delivered, waiting for its settlement"
+        SUCCEEDED = "succeeded"
+        NACKED = "nacked"
+        RETRIED = "retried", "failed attempt, to be retried"
+        FAILED = "failed"
+        EXTENDED = "extended", "settlement deadline moved"
+        UNSETTLED = "unsettled", "settlement deadline passed"
+        LEASE_EXPIRED = "lease_expired", "dispatcher lost"
+        DEADLINE_EXCEEDED = "deadline_exceeded"
+        LATE = "late", "late outcome, nothing changed"
+        CANCELED = "canceled"
+        REPLAYED = "replayed"
+
+    id = models.BigAutoField(primary_key=True)
+    record = models.ForeignKey(
+        ActionRecord,
+        models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="events",
+    )
+    kind = models.CharField(max_length=17, choices=Kind.choices)
+    status = models.CharField(max_length=9, choices=Status.choices)
+    attempt = models.PositiveIntegerField()
+    detail = models.JSONField(null=True)
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of action {self.record_id}"

@@ -1,0 +1,72 @@
+"""Reading actions: what a list is narrowed by, and a record with all that belongs to it."""
+
+from __future__ import annotations
+
+from django.db.models import Prefetch
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from actions.models import ActionDefinition
+from actions.services import with_links
+from config.openapi import ROW_ID, TIMESTAMP
+from config.paging import MAX_ROW_ID, read_choice, read_integer
+from config.parsing import read_timestamp
+from dispatch.models import ActionRecord, ActionRecordQuerySet
+from dispatch.schemas import SHOWN_STATUS
+
+TAG_PREFIX = "tag."
+SEARCHED = {
+    "id": "id",
+    "status": "status",
+    "attempt": "attempt",
+    "variant": "definition__variant",
+    "destination_id": "destination_id",
+    "action_definition_id": "definition_id",
+    "replay_of": "replay_of",
+    "error_message": "error_message",
+}
+PARAMETERS = [
+    OpenApiParameter("status", SHOWN_STATUS),
+    OpenApiParameter("variant", str),
+    OpenApiParameter("destination", ROW_ID, description="A destination's id."),
+    OpenApiParameter("created_after", TIMESTAMP, description="At or after this moment."),
+    OpenApiParameter("created_before", TIMESTAMP, description="Before this moment."),
+]
+
+
+def read_tags(request: Request) -> dict[str, str]:
+    """The tags that the query names as `tag.<key>=<value>`."""
+    return {
+        name.removeprefix(TAG_PREFIX): str(value)
+        for name, value in request.query_params.items()
+        if name.startswith(TAG_PREFIX)
+    }
+
+
+def narrow(rows: ActionRecordQuerySet, request: Request) -> ActionRecordQuerySet:
+    """The records that the query asks for."""
+    asked = request.query_params
+    if status := read_choice(request, "status", dict.fromkeys(SHOWN_STATUS["enum"])):
+        rows = rows.in_status(status)
+    if variant := asked.get("variant"):
+        rows = rows.filter(definition__variant=variant)
+    if "destination" in asked:
+        wanted = read_integer(request, "destination", default=0, least=0, most=MAX_ROW_ID)
+        rows = rows.filter(destination_id=wanted)
+    if "created_after" in asked:
+        after = read_timestamp(asked["created_after"], name="created_after")
+        rows = rows.filter(created_at__gte=after)
+    if "created_before" in asked:
+        before = read_timestamp(asked["created_before"], name="created_before")
+        rows = rows.filter(created_at__lt=before)
+    if tags := read_tags(request):
+        rows = rows.filter(tags__contains=tags)
+    return rows
+
+
+def in_full() -> ActionRecordQuerySet:
+    """Records with payload, definition and events: five queries for any number."""
+    definitions = with_links(ActionDefinition.objects.all())
+    return ActionRecord.objects.prefetch_related(
+        "payload", "events", Prefetch("definition", definitions)
+    )

@@ -1,0 +1,208 @@
+"""JSON Schemas of what this app's API takes and gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.schemas import DEFINITION
+from config.openapi import ROW_ID, TIMESTAMP, nullable
+from destinations.schemas import TAGS
+from destinations.signaling import MAX_WAIT
+from dispatch.models import ActionEvent, Status
+
+MAX_TIMEOUT = 30 * 86_400
+MAX_BATCH = 1_000
+_SUBMISSION: dict[str, Any] = {
+    "input": {"description": "The payload: any JSON that its contract admits."},
+    "tags": TAGS,
+    "version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+    "timeout": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_TIMEOUT,
+        "description": "Seconds from acceptance until an unsettled action fails.",
+    },
+    "available_at": {**TIMESTAMP, "description": "Not before then; at most 30 days ahead."},
+}
+VARIANT_SUBMISSION: dict[str, Any] = {
+    "title": "IngressVariantRequest",
+    "type": "object",
+    "required": ["input"],
+    "properties": _SUBMISSION,
+    "additionalProperties": False,
+}
+SUBMISSION: dict[str, Any] = {
+    "title": "IngressRequest",
+    "type": "object",
+    "required": ["variant", "input"],
+    "properties": {"variant": {"type": "string", "minLength": 1}, **_SUBMISSION},
+    "additionalProperties": False,
+}
+_BATCH: dict[str, Any] = {"type": "array", "minItems": 1, "maxItems": MAX_BATCH}
+# Each action is judged by itself, so the shape of the batch says nothing of them.
+BATCH: dict[str, Any] = {
+    "type": "object",
+    "required": ["actions"],
+    "properties": {"actions": _BATCH},
+    "additionalProperties": False,
+}
+SHOWN_BATCH: dict[str, Any] = BATCH | {
+    "title": "IngressBatchRequest",
+    "properties": {"actions": _BATCH | {"items": SUBMISSION}},
+}
+SHOWN_STATUS: dict[str, Any] = {
+    "type": "string",
+    "enum": [str(status) for status in Status if status != Status.SCHEDULED],
+}
+ACCEPTED: dict[str, Any] = {
+    "title": "IngressAction",
+    "type": "object",
+    "required": ["id", "status", "variant", "version"],
+    "properties": {
+        "id": ROW_ID,
+        "status": SHOWN_STATUS,
+        "variant": {"type": "string"},
+        "version": {"type": "integer"},
+        "action_definition_id": ROW_ID,
+        "available_at": TIMESTAMP,
+    },
+}
+_FAULTS: dict[str, Any] = {
+    "type": "object",
+    "required": ["errors"],
+    "properties": {
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {name: {"type": "string"} for name in ("code", "message", "pointer")},
+            },
+        }
+    },
+}
+BATCH_ACCEPTED: dict[str, Any] = {
+    "title": "IngressBatch",
+    "type": "object",
+    "required": ["accepted", "items"],
+    "properties": {
+        "accepted": {"type": "integer", "minimum": 0},
+        "items": {"type": "array", "items": {"anyOf": [ACCEPTED, _FAULTS]}},
+    },
+}
+_SIGNAL: dict[str, Any] = {
+    "action_record_id": ROW_ID,
+    "attempt": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+}
+ACK: dict[str, Any] = {
+    "title": "IngressAckRequest",
+    "type": "object",
+    "required": list(_SIGNAL),
+    "properties": _SIGNAL,
+}
+NACK: dict[str, Any] = {
+    "title": "IngressNackRequest",
+    "type": "object",
+    "required": list(_SIGNAL),
+    "properties": _SIGNAL
+    | {
+        "terms": {
+            "type": "object",
+            "properties": {
+                "retry_at": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "maximum": 2**53,
+                    "description": "When to try again, in Unix seconds; the past is now.",
+                },
+                "retry": {"type": "boolean", "description": "false ends the action as failed."},
+            },
+        }
+    },
+}
+MODACK: dict[str, Any] = {
+    "title": "IngressModAckRequest",
+    "type": "object",
+    "required": list(_SIGNAL),
+    "properties": _SIGNAL
+    | {
+        "seconds": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_WAIT,
+            "default": 60,
+            "description": "The settlement deadline, in seconds from now.",
+        }
+    },
+}
+SIGNALED: dict[str, Any] = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {"status": {"type": "string", "enum": ["ok"]}},
+}
+EVENT: dict[str, Any] = {
+    "title": "ActionEvent",
+    "type": "object",
+    "required": ["id", "action_record_id", "org_id", "kind", "status", "attempt", "created_at"],
+    "properties": {
+        "id": ROW_ID,
+        "action_record_id": ROW_ID,
+        "org_id": ROW_ID,
+        "kind": {"type": "string", "enum": list(ActionEvent.Kind.values)},
+        "status": SHOWN_STATUS,
+        "attempt": {"type": "integer"},
+        "detail": nullable({"type": "object"}),
+        "created_at": TIMESTAMP,
+    },
+}
+_STATE: dict[str, Any] = {
+    "type": "object",
+    "required": ["status", "attempt", "updated_at"],
+    "properties": {
+        "status": SHOWN_STATUS,
+        "attempt": {"type": "integer"},
+        "updated_at": TIMESTAMP,
+        "available_at": TIMESTAMP,
+        "timeout_at": nullable(TIMESTAMP),
+        "deadline_at": nullable(TIMESTAMP),
+        "started_at": nullable(TIMESTAMP),
+        "completed_at": nullable(TIMESTAMP),
+        "error_message": nullable({"type": "string"}),
+    },
+}
+_RECORD: dict[str, Any] = {
+    "id": ROW_ID,
+    "org_id": ROW_ID,
+    "action_definition_id": ROW_ID,
+    "destination_id": ROW_ID,
+    "input": {},
+    "timeout": nullable({"type": "integer"}),
+    "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+    "replay_of": nullable(ROW_ID),
+    "created_at": TIMESTAMP,
+    "state": _STATE,
+}
+LISTED_RECORD: dict[str, Any] = {
+    "title": "ListedActionRecord",
+    "type": "object",
+    "required": ["id", "org_id", "action_definition_id", "input", "tags", "state", "definition"],
+    "properties": _RECORD
+    | {
+        "definition": {
+            "type": "object",
+            "required": ["id", "org_id", "variant", "version"],
+            "properties": {
+                "id": ROW_ID,
+                "org_id": ROW_ID,
+                "variant": {"type": "string"},
+                "version": {"type": "integer"},
+            },
+        }
+    },
+}
+RECORD: dict[str, Any] = {
+    "title": "ActionRecord",
+    "type": "object",
+    "required": [*LISTED_RECORD["required"], "events"],
+    "properties": _RECORD | {"definition": DEFINITION, "events": {"type": "array", "items": EVENT}},
+}

@@ -1,0 +1,45 @@
+"""`manage.py bootstrap`: an organization that can be used at once."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from orgs import services
+
+
+class Command(BaseCommand):
+    """Makes (or finds) an organization and its owner, with a fresh API key."""
+
+    help = "Make or find an organization and its owner, and print them with a fresh API key."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The organization, its owner, and how to print them."""
+        parser.add_argument("--org", required=True, metavar="NAME", help="name to make or find")
+        parser.add_argument(
+            "--email",
+            default="admin@waybill.localhost",
+            help="the owner's login, made with a random password (default: %(default)s)",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print what a script or a person needs to start."""
+        made = services.bootstrap_org(name=options["org"], email=options["email"])
+        facts = {
+            "org_id": str(made.org.pk),
+            "tenant_id": str(made.org.tenant_id),
+            "api_key": made.api_key,
+            "signing_key": None,
+            "admin": {"email": made.email, "password": made.password},
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(facts))
+            return
+        self.stdout.write(f"organization  {made.org.name} (id {made.org.pk})")
+        self.stdout.write(f"API key       {made.api_key} (shown only now)")
+        password = made.password or "unchanged: this login already existed"
+        self.stdout.write(f"admin login   {made.email}, password {password}")

@@ -1,0 +1,134 @@
+"""Organizations, the people in them, and the keys they call with."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Self
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinLengthValidator
+from django.db import models
+from django.db.models.functions import Now
+
+
+class LiveQuerySet(models.QuerySet[Any]):
+    """Rows of tables whose deletion is soft."""
+
+    def live(self) -> Self:
+        """Those that are not deleted."""
+        return self.filter(deleted_at=None)
+
+    def of_org(self, org_id: int) -> Self:
+        """The organization's rows that are not deleted."""
+        return self.live().filter(org_id=org_id)
+
+
+class Organization(models.Model):
+    """A tenant. Nothing is shared between two of them but people."""
+
+    name = models.CharField(max_length=255)
+    slug = models.SlugField(max_length=64, unique=True)
+    tenant_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users; Django's own commands call it by these names."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A person who can log in."""
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A person who may do everything in the admin."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person; logs in with an email address."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=255, blank=True)
+    is_staff = models.BooleanField(default=False, help_text="May use the admin.")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Permission(models.TextChoices):
+    """What a member may do. Finer ones come with access control."""
+
+    OWNER = "owner"
+
+
+class Membership(models.Model):
+    """A person in an organization, and what they may do there."""
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
+    permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("org", "user"), name="membership_once_per_org"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.org}"
+
+
+class ApiKey(models.Model):
+    """A secret that acts with its member's permissions. Only its sha256 is stored."""
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="keys")
+    member = models.ForeignKey(Membership, models.PROTECT, related_name="keys")
+    description = models.CharField(max_length=50, validators=[MinLengthValidator(2)])
+    prefix = models.CharField(max_length=12, editable=False)
+    hash = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = LiveQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        verbose_name = "API key"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(description__regex=".."), name="key_description_length"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.description} ({self.masked})"
+
+    @property
+    def masked(self) -> str:
+        """What may be shown of the secret after its creation."""
+        return f"{self.prefix}{'*' * 8}"

@@ -1,0 +1,71 @@
+"""Changes to organizations and their keys."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.text import slugify
+
+from orgs.models import ApiKey, Membership, Organization, Permission, User
+
+KEY_PREFIX = "api_"
+
+
+def hash_key(material: str) -> bytes:
+    """What is stored of a key. Its 160 random bits need no salt and no slow hash."""
+    return hashlib.sha256(material.encode()).digest()
+
+
+def create_key(
+    *, member: Membership, description: str, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """A new key and its secret (`api_` and 40 hex digits), which is shown this once."""
+    material = KEY_PREFIX + secrets.token_hex(20)
+    key = ApiKey.objects.create(
+        org_id=member.org_id,
+        member=member,
+        description=description,
+        prefix=material[:12],
+        hash=hash_key(material),
+        expires_at=expires_at,
+    )
+    return key, material
+
+
+def delete_key(*, key: ApiKey) -> ApiKey:
+    """End a key: the next call with it is refused."""
+    ApiKey.objects.filter(pk=key.pk, deleted_at=None).update(deleted_at=Now())
+    key.refresh_from_db()
+    return key
+
+
+@dataclass(frozen=True)
+class Bootstrapped:
+    """An organization that can be used at once. `password` is None when the login existed."""
+
+    org: Organization
+    email: str
+    password: str | None
+    api_key: str
+
+
+@transaction.atomic
+def bootstrap_org(*, name: str, email: str) -> Bootstrapped:
+    """Make or find the organization and its owner, with a fresh API key."""
+    org, _ = Organization.objects.get_or_create(
+        slug=slugify(name)[:64] or "org", defaults={"name": name}
+    )
+    user = User.objects.filter(email=email.lower()).first()
+    password = None if user else secrets.token_urlsafe(12)
+    if user is None:
+        user = User.objects.create_superuser(email, password)
+    member, _ = Membership.objects.get_or_create(
+        org=org, user=user, defaults={"permissions": [Permission.OWNER]}
+    )
+    _, material = create_key(member=member, description="bootstrap")
+    return Bootstrapped(org=org, email=user.email, password=password, api_key=material)

@@ -1,0 +1,76 @@
+"""API keys, and who the caller is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config import paging
+from config.api import operation, reply
+from config.openapi import page_of
+from config.parsing import read_timestamp
+from orgs import schemas, serializers, services
+from orgs.models import ApiKey, Membership, User
+from orgs.scope import CallerView, OrgView
+
+
+class KeysView(OrgView):
+    """`/v1/orgs/{org_id}/keys`."""
+
+    tag = "api_keys"
+
+    @operation(
+        summary="Create an API key",
+        description="The answer is the only one that shows the secret.",
+        body=schemas.NEW_KEY,
+        data=schemas.CREATED_KEY,
+        example={"description": "billing service"},
+    )
+    def put(self, request: Request, org_id: int, body: dict[str, Any]) -> Response:
+        """A new key of the caller's member."""
+        member = Membership.objects.get(pk=self.caller.member_id)
+        ends = body.get("expires_at")
+        expires_at = read_timestamp(ends, name="expires_at") if ends else None
+        key, material = services.create_key(
+            member=member, description=body["description"], expires_at=expires_at
+        )
+        return reply(serializers.show_key(key) | {"material": material})
+
+    @operation(summary="List API keys", data=page_of(schemas.KEY), query=paging.PARAMETERS)
+    def get(self, request: Request, org_id: int) -> Response:
+        """The organization's keys, oldest first."""
+        keys = ApiKey.objects.of_org(org_id).select_related("member")
+        fields = {"id": "id", "description": "description", "member_id": "member_id"}
+        show = serializers.show_key_with_member
+        return reply(paging.answer_page(request, keys, show, fields=fields))
+
+
+class KeyView(OrgView):
+    """`/v1/orgs/{org_id}/keys/{id}`."""
+
+    tag = "api_keys"
+
+    @operation(summary="Fetch an API key by id", data=schemas.KEY)
+    def get(self, request: Request, org_id: int, id: int) -> Response:
+        """One key; its secret is masked."""
+        key = self.find_row(ApiKey.objects.select_related("member"), id)
+        return reply(serializers.show_key_with_member(key))
+
+    @operation(summary="Delete an API key", data=schemas.DELETED_KEY)
+    def delete(self, request: Request, org_id: int, id: int) -> Response:
+        """The key, which from now on opens nothing."""
+        key = self.find_row(ApiKey.objects.select_related("member"), id)
+        return reply(serializers.show_key(services.delete_key(key=key)))
+
+
+class SelfView(CallerView):
+    """`/v1/self`."""
+
+    tag = "users"
+
+    @operation(summary="Fetch the user data of the authenticated user", data=schemas.SELF)
+    def get(self, request: Request) -> Response:
+        """The person behind the key."""
+        return reply(serializers.show_user(User.objects.get(pk=self.caller.user_id)))

@@ -1,0 +1,65 @@
+import os
+import signal
+from argparse import ArgumentParser
+from functools import partial
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management.base import BaseCommand
+from django.core.servers.basehttp import get_internal_wsgi_application
+from django.db import connections
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from runtime import ports, tether
+
+# Connections that wait for a worker to take them, and requests a worker takes at once. The
+# requests beyond its threads wait inside of it, and beyond that number in the backlog.
+BACKLOG = 1024
+BACKPRESSURE = 128
+STOP_SECONDS = 10
+
+
+class Command(BaseCommand):
+    help = "Serve the API and the admin."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+        parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
+        parser.add_argument("--threads", type=int, default=4, help="of each process (%(default)s)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = options["host"], options["port"]
+        ports.check_free(host, port)
+        if options["verbosity"]:
+            self.stdout.write(f"Serving at http://{host}:{port}, {options['workers']} workers.")
+        # A connection must not be shared by the processes that are forked from here.
+        connections.close_all()
+        server = Granian(
+            "config.wsgi:application",
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            workers=options["workers"],
+            blocking_threads=options["threads"],
+            backlog=BACKLOG,
+            backpressure=BACKPRESSURE,
+            respawn_failed_workers=True,
+            workers_kill_timeout=STOP_SECONDS,
+            log_level=LogLevels.error,
+        )
+        # granian would reload on it; a closed terminal is to end the server.
+        server.on_startup(partial(signal.signal, signal.SIGHUP, server.signal_handler_interrupt))
+        server.serve(target_loader=partial(load_in_worker, os.getpid()), wrap_loader=False)
+
+
+def load_in_worker(server_pid: int) -> WSGIHandler:
+    """Load the application in a worker, which is not to outlive its server."""
+    # Until the worker sets its own handlers it has a copy of its server's, which does nothing.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    tether.end_with_parent(server_pid)
+    application: WSGIHandler = get_internal_wsgi_application()
+    return application

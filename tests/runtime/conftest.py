@@ -1,0 +1,123 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runtime import processes
+from runtime.embedded_postgres import EmbeddedPostgres
+from runtime.home import REPOSITORY
+from runtime.postgres_place import Account
+
+
+def find_servers(folder: Path) -> list[int]:
+    """The pids of the PostgreSQL servers whose data is under a folder."""
+    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return [
+        pid
+        for pid in pids
+        if (command := processes.read_command(pid))[1:2] == ["-D"]
+        and command[2].startswith(str(folder))
+    ]
+
+
+def wait_until(is_true, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not (found := is_true()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="session")
+def used_home():
+    """A home whose database has been made: initdb takes longer than most tests."""
+    with make_home() as folder, pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("WAYBILL_POSTGRES_FSYNC", "off")
+        server = EmbeddedPostgres(folder)
+        server.start()
+        server.stop()
+        yield folder
+
+
+@pytest.fixture
+def home(used_home, monkeypatch):
+    """The home with a database that the tests share; none finds a server running in it."""
+    monkeypatch.setenv("WAYBILL_POSTGRES_FSYNC", "off")
+    yield used_home
+    end_servers(used_home)
+
+
+@pytest.fixture
+def empty_home(monkeypatch):
+    """A home folder of the test's own."""
+    monkeypatch.setenv("WAYBILL_POSTGRES_FSYNC", "off")
+    with make_home() as folder:
+        yield folder
+
+
+@contextmanager
+def make_home():
+    """A home that (unlike pytest's folders) every user can pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="waybill-test-"))
+    folder.chmod(0o711)
+    yield folder
+    end_servers(folder)
+    shutil.rmtree(folder)
+
+
+def end_servers(folder):
+    for pid in find_servers(folder):
+        processes.end(pid, [(signal.SIGQUIT, 5), (signal.SIGKILL, 5)])
+
+
+@pytest.fixture
+def start_script():
+    """Start a Python script in a process of its own, ended with the test."""
+    started = []
+
+    def start(script, *arguments, python=sys.executable, **options):
+        process = subprocess.Popen(
+            [python, "-c", script, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
+@pytest.fixture
+def ordinary_user():
+    """What starts a Python as an ordinary user, even in a test run by root."""
+    if os.geteuid():
+        return {}
+    nobody = Account.find_nobody()
+    if not nobody.can_enter(Path(__file__).parent):
+        pytest.skip("an ordinary user cannot read this clone")
+    version = f"python3.{sys.version_info.minor}"
+    for python in (Path(sys.executable), Path("/usr/bin") / version):
+        if python.exists() and nobody.can_enter(python.resolve().parent):
+            packages = Path(pytest.__file__).parent.parent
+            return {
+                "python": str(python),
+                "env": os.environ | {"PYTHONPATH": str(packages)},
+                **nobody.popen_options(),
+            }
+    pytest.skip("an ordinary user cannot run this Python")
