@@ -12,9 +12,10 @@ from threading import Lock
 from typing import Any
 
 import orjson
-from jsonschema_rs import ReferencingError, ValidationError
+from jsonschema_rs import ReferencingError, ValidationError, ValidationErrorKind
 
 from actions import references
+from actions.models import ActionDefinition
 from config import validation
 from config.errors import Fault, RuleError, pointer
 
@@ -33,8 +34,10 @@ def admit(schema: Any) -> validation.Validator:
     try:
         validator = validation.compile_schema(schema, dialect=dialect)
     except ValidationError as error:
-        message = error.message[: validation.MAX_MESSAGE]
-        raise InvalidSchemaError(message, pointer=pointer(_at(error.instance_path))) from error
+        message, path = error.message[: validation.MAX_MESSAGE], tuple(error.instance_path)
+        if isinstance(error.kind, ValidationErrorKind.Referencing):
+            path = references.find_dangling(schema)
+        raise InvalidSchemaError(message, pointer=pointer(_at(path))) from error
     except (ReferencingError, ValueError) as error:
         raise InvalidSchemaError(str(error)[: validation.MAX_MESSAGE], pointer="/schema") from error
     fault = references.find_fault(schema)
@@ -55,7 +58,7 @@ class Validators:
     def __contains__(self, definition_id: int) -> bool:
         return definition_id in self._kept
 
-    def add(self, definition_id: int, schema: bytes) -> None:
+    def add(self, definition_id: int, schema: bytes) -> validation.Validator:
         """Compile and keep a stored schema."""
         stored = orjson.loads(schema)
         validator = validation.compile_schema(stored, dialect=_dialect(stored))
@@ -63,12 +66,18 @@ class Validators:
             self._kept[definition_id] = validator
             while len(self._kept) > CACHED_VALIDATORS:
                 self._kept.popitem(last=False)
+        return validator
 
     def find_faults(self, definition_id: int, payload: Any) -> list[Fault]:
         """Every fault of a payload, with pointers below `/input`."""
         with self._lock:
-            self._kept.move_to_end(definition_id)
-            validator = self._kept[definition_id]
+            validator = self._kept.get(definition_id)
+            if validator is not None:
+                self._kept.move_to_end(definition_id)
+        if validator is None:
+            # Other threads' contracts have pushed it out since it was added.
+            stored = ActionDefinition.objects.get(pk=definition_id)
+            validator = self.add(definition_id, stored.schema)
         return validation.find_faults(validator, payload, code="INVALID_INPUT", at=("input",))
 
 
@@ -89,5 +98,5 @@ def _dialect(schema: Any) -> str:
     return named.removesuffix("#")
 
 
-def _at(path: list[str | int] | tuple[str | int, ...]) -> tuple[str | int, ...]:
+def _at(path: references.Path) -> references.Path:
     return "schema", *path

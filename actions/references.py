@@ -1,104 +1,212 @@
-"""References inside one schema: what leads back to itself, and what multiplies.
+"""References inside one schema: what leads outside, what leads back, what multiplies.
 
 A keyword like `$ref` or `allOf` applies a further schema to the *same* value (JSON Schema
-2020-12 core, section 7.5 and 10.2). A cycle of such steps never ends, and a chain of them
-that branches costs a number of steps that grows exponentially with its length. Both are
-found here, by counting from every schema the steps that stay on the same value.
+2020-12 core, sections 7.5 and 10.2), one like `properties` or `items` to values inside it. A
+cycle of steps on the same value never ends. Where steps branch, a chain of references takes
+a number of them that grows exponentially with its length, because each reference is followed
+anew. Those that lead back up do not add to it: validation remembers what they gave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 MAX_STEPS = 10_000
 
-_ONE = ("not", "if", "then", "else")
-_MANY = ("allOf", "anyOf", "oneOf")
-_NAMED = ("dependentSchemas", "dependencies")
+Path = tuple[str | int, ...]
+Node = dict[str, Any]
+
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_DATA = ("const", "enum", "default", "examples")
+_ANCHORS = ("$anchor", "$dynamicAnchor")
+# Keywords that hold a schema, a list of schemas, or schemas by name: of the same value ...
+_SAME = ("not", "if", "then", "else", "allOf", "anyOf", "oneOf", "dependentSchemas", "dependencies")
+# ... and of values inside it, where more than one may apply to one of them.
+_INSIDE = (
+    "additionalItems",
+    "additionalProperties",
+    "contains",
+    "items",
+    "patternProperties",
+    "prefixItems",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
+# These hold schemas by name: their keys are no keywords.
+_BY_NAME = frozenset(
+    ["$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"]
+)
+_DATA = frozenset(["const", "default", "enum", "examples"])
+# Validators know these documents by heart, so that compiling does not miss them.
+_BUILT_IN = ("http://json-schema.org/", "https://json-schema.org/")
 
 
-def find_fault(schema: Any) -> tuple[str, tuple[str | int, ...]] | None:
-    """The sentence and the path of what makes the schema unusable, or None."""
-    graph = _Graph(schema)
-    for node, path in graph.schemas:
-        try:
-            if graph.count_steps(node, ()) > MAX_STEPS:
-                return "Its references multiply: one value takes too many steps.", path
-        except RecursionError:
-            return "A `$ref` leads back to itself without an end.", path
+def find_fault(schema: Any) -> tuple[str, Path] | None:
+    """The sentence and the path of what makes a schema that compiles unusable, or None."""
+    document = _Document(schema)
+    for reference, path in document.find_dangling():
+        if reference.startswith(_BUILT_IN):
+            return "A reference leads out of the schema.", path
+    order = list(_deepest_first(document.paths, document.leads_to))
+    try:
+        TopologicalSorter({number: document.same[number] for number in order}).prepare()
+    except CycleError as error:
+        path = min((document.paths.get(number, ()) for number in error.args[1]), key=len)
+        return "A `$ref` leads back to itself without an end.", path
+    number = _find_costly(document, order)
+    if number is not None:
+        return "Its references multiply: one value takes too many steps.", document.path_of(number)
     return None
 
 
-class _Graph:
-    """The subschemas of a document, what they are called, and how many steps each takes."""
+def find_dangling(schema: Any) -> Path:
+    """The path of the first reference that leads nowhere in the schema; of the root if none."""
+    return next((path for _, path in _Document(schema).find_dangling()), ())
+
+
+def _find_costly(document: _Document, order: Iterable[int]) -> int | None:
+    """The first schema from which the steps down to one value are too many."""
+    steps: dict[int, int] = {}
+    for number in order:
+        steps[number] = (
+            1
+            + sum(steps.get(inner, 1) for inner in document.same[number])
+            + sum(steps.get(inner, 1) for inner in document.inside[number])
+            + max((steps.get(inner, 1) for inner in document.properties[number]), default=0)
+        )
+        if steps[number] > MAX_STEPS:
+            return number
+    return None
+
+
+def _deepest_first(
+    starts: Iterable[int], leads_to: Callable[[int], Iterable[int]]
+) -> Iterator[int]:
+    """Each schema once, after those it leads to, but for those that lead back to it."""
+    seen: set[int] = set()
+    stack = [(number, False) for number in starts]
+    while stack:
+        number, left = stack.pop()
+        if left:
+            yield number
+        elif number not in seen:
+            seen.add(number)
+            stack.append((number, True))
+            stack += [(inner, False) for inner in leads_to(number)]
+
+
+class _Document:
+    """The subschemas of a document, by the `id()` of each: where it is and where it leads."""
 
     def __init__(self, schema: Any) -> None:
-        self.schemas: list[tuple[dict[str, Any], tuple[str | int, ...]]] = []
+        self.paths: dict[int, Path] = {}
+        self.same: dict[int, list[int]] = {}
+        self.inside: dict[int, list[int]] = {}
+        self.properties: dict[int, list[int]] = {}
+        self._nodes: dict[int, Node] = {}
         self._bases: dict[int, str] = {}
         self._named: dict[str, Any] = {"": schema}
-        self._steps: dict[int, int] = {}
+        self._dynamic: dict[str, list[Node]] = {}
+        dialect = schema.get("$schema", "") if isinstance(schema, dict) else ""
+        self._id = "id" if "draft-04" in dialect else "$id"
+        # Up to draft 7 a `$ref` makes its neighbours void, `$id` among them.
+        self._lone_ref = "/draft-0" in dialect
         self._collect(schema, (), "")
 
-    def count_steps(self, node: Any, above: tuple[int, ...]) -> int:
-        """How many schemas one value meets from here; RecursionError where there is no end."""
-        if not isinstance(node, dict):
-            return 1
-        if id(node) in above:
-            raise RecursionError
-        if id(node) not in self._steps:
-            inner = (*above, id(node))
-            steps = 1 + sum(self.count_steps(child, inner) for child in self._same_value(node))
-            self._steps[id(node)] = min(steps, MAX_STEPS + 1)
-        return self._steps[id(node)]
+    def leads_to(self, number: int) -> list[int]:
+        """The schemas that this one applies; kept apart in `same`, `inside` and `properties`."""
+        node = self._nodes[number]
+        same = [*self._targets(node), *_held(node, _SAME)]
+        self.same[number] = self._numbers(same)
+        self.inside[number] = self._numbers(_held(node, _INSIDE))
+        self.properties[number] = self._numbers(_held(node, ("properties",)))
+        return self.same[number] + self.inside[number] + self.properties[number]
 
-    def _collect(self, node: Any, path: tuple[str | int, ...], base: str) -> None:
-        if isinstance(node, dict):
-            base = self._name(node, base)
-            self._bases[id(node)] = base
-            self.schemas.append((node, path))
-            for key, value in node.items():
-                if key not in _DATA:
-                    self._collect(value, (*path, key), base)
-        elif isinstance(node, list):
+    def path_of(self, number: int) -> Path:
+        """Where the schema is; the root stands for one inside plain data."""
+        return self.paths.get(number, ())
+
+    def find_dangling(self) -> Iterator[tuple[str, Path]]:
+        """The references that lead to nothing in this document, whole, with their paths."""
+        for number, path in self.paths.items():
+            node, base = self._nodes[number], self._bases[number]
+            for keyword in _REFERENCES:
+                reference = node.get(keyword)
+                if isinstance(reference, str) and self._resolve(reference, base) is None:
+                    yield _join(base, reference), (*path, keyword)
+
+    def _collect(self, node: Any, path: Path, base: str) -> None:
+        if isinstance(node, list):
             for index, value in enumerate(node):
                 self._collect(value, (*path, index), base)
+        elif isinstance(node, dict):
+            base = self._name(node, base)
+            self._nodes[id(node)], self._bases[id(node)], self.paths[id(node)] = node, base, path
+            for key, value in node.items():
+                if key in _BY_NAME and isinstance(value, dict):
+                    for name, inner in value.items():
+                        self._collect(inner, (*path, key, name), base)
+                elif key not in _DATA:
+                    self._collect(value, (*path, key), base)
 
-    def _name(self, node: dict[str, Any], base: str) -> str:
-        own = node.get("$id", node.get("id"))
-        if isinstance(own, str):
-            base = urljoin(base, urldefrag(own).url)
-            self._named[base] = node
-        for keyword in ("$anchor", "$dynamicAnchor"):
+    def _name(self, node: Node, base: str) -> str:
+        own = node.get(self._id)
+        if isinstance(own, str) and not (self._lone_ref and "$ref" in node):
+            uri, anchor = urldefrag(_join(base, own))
+            self._named[f"{uri}#{anchor}" if anchor else uri] = node
+            base = uri
+        for keyword in _ANCHORS:
             if isinstance(node.get(keyword), str):
                 self._named[f"{base}#{node[keyword]}"] = node
+        if isinstance(node.get("$dynamicAnchor"), str):
+            self._dynamic.setdefault(f"#{node['$dynamicAnchor']}", []).append(node)
+        if node.get("$recursiveAnchor") is True:
+            self._dynamic.setdefault("#", []).append(node)
         return base
 
-    def _same_value(self, node: dict[str, Any]) -> Iterator[Any]:
+    def _targets(self, node: Node) -> Iterator[Any]:
+        """What the node's references may name; a dynamic one any of its anchors."""
         for keyword in _REFERENCES:
-            if isinstance(node.get(keyword), str):
-                yield self._resolve(node[keyword], self._bases.get(id(node), ""))
-        yield from (node[keyword] for keyword in _ONE if keyword in node)
-        for keyword in _MANY:
-            if isinstance(node.get(keyword), list):
-                yield from node[keyword]
-        for keyword in _NAMED:
-            if isinstance(node.get(keyword), dict):
-                yield from node[keyword].values()
+            reference = node.get(keyword)
+            if isinstance(reference, str):
+                yield self._resolve(reference, self._bases.get(id(node), ""))
+                if keyword != "$ref":
+                    yield from self._dynamic.get(f"#{urldefrag(reference).fragment}", ())
 
     def _resolve(self, reference: str, base: str) -> Any:
-        """The schema a reference names; None where compiling has the last word."""
-        uri, fragment = urldefrag(urljoin(base, reference))
+        uri, fragment = urldefrag(_join(base, reference))
         if fragment and not fragment.startswith("/"):
             return self._named.get(f"{uri}#{fragment}")
         node = self._named.get(uri)
         for part in unquote(fragment).split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
             if isinstance(node, list):
-                node = node[int(key)] if key.isdigit() and int(key) < len(node) else None
+                node = node[int(key)] if key.isdecimal() and int(key) < len(node) else None
             else:
                 node = node.get(key) if isinstance(node, dict) else None
         return node
+
+    def _numbers(self, nodes: Iterable[Any]) -> list[int]:
+        found = [node for node in nodes if isinstance(node, dict)]
+        self._nodes |= {id(node): node for node in found}
+        return [id(node) for node in found]
+
+
+def _held(node: Node, keywords: Iterable[str]) -> Iterator[Any]:
+    """The schemas that stand under these keywords."""
+    for keyword in keywords:
+        value = node.get(keyword)
+        if isinstance(value, list):
+            yield from value
+        elif keyword in _BY_NAME and isinstance(value, dict):
+            yield from value.values()
+        elif value is not None:
+            yield value
+
+
+def _join(base: str, reference: str) -> str:
+    # `urljoin` drops a base that is no URL, like `urn:example:order`.
+    return base + reference if reference.startswith("#") else urljoin(base, reference)

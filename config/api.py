@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
+from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
@@ -20,7 +21,7 @@ from rest_framework.views import APIView, set_rollback
 from config import openapi, validation
 from config.errors import BadRequestError, DomainError, Fault
 from config.openapi import OperationSchema
-from config.parsing import StrictJSONParser
+from config.parsing import StrictJSONParser, check_length
 from config.rendering import JSONOnly, JSONRenderer
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,10 @@ CODES = {
 class ApiView(APIView):
     """A view of the JSON API."""
 
+    # No OPTIONS: DRF would describe the view in a shape of its own.
+    http_method_names = ["get", "head", "post", "put", "delete"]
     content_negotiation_class = JSONOnly
+    metadata_class = None
     parser_classes: Sequence[type[BaseParser]] = (StrictJSONParser,)
     renderer_classes = (JSONRenderer,)
     schema = OperationSchema()
@@ -54,14 +58,8 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuses what PostgreSQL cannot hold in a text, wherever it stands in the URL."""
         super().initial(request, *args, **kwargs)
-        if any(
-            "\0" in str(part)
-            for part in (
-                *kwargs.values(),
-                request.META["QUERY_STRING"],
-                *request.query_params.values(),
-            )
-        ):
+        query = request.query_params
+        if any("\0" in str(part) for part in (*kwargs.values(), *query, *query.values())):
             raise BadRequestError("The URL holds a NUL character.")
 
 
@@ -115,6 +113,8 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     def declare(method: Callable[..., Response]) -> Callable[..., Response]:
         @functools.wraps(method)
         def checked(view: ApiView, request: Request, **kwargs: Any) -> Response:
+            if shown:
+                check_length(request)
             if validator is not None:
                 kwargs["body"] = check_shape(validator, request.data)
             return method(view, request, **kwargs)
@@ -140,6 +140,8 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:
             return refusal(error.status, error.faults)
         case Http404():
             return refusal(404, [Fault(CODES[404], "Not found.")])
+        case SuspiciousOperation():
+            return refusal(400, [Fault(CODES[400], str(error))])
         case exceptions.APIException():
             code = error.status_code
             refused = refusal(code, [Fault(CODES.get(code, "BAD_REQUEST"), str(error.detail))])

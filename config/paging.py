@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ OPERATORS = {
     "in": "in",
 }
 MAX_ROW_ID = 2**63 - 1
+_DIGITS = re.compile("[0-9]{1,19}")
 
 PARAMETERS = [
     OpenApiParameter(
@@ -70,7 +72,7 @@ def read_integer(request: Request, name: str, *, default: int, least: int, most:
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or not least <= int(text[:20]) <= most:
+    if not _DIGITS.fullmatch(text) or not least <= int(text) <= most:
         raise _bad_parameter(name, f"`{name}` is a whole number from {least} to {most}.")
     return int(text)
 
@@ -99,9 +101,19 @@ def _narrowed(
     field, operator, value = _read_search(search, fields)
     lookup = {f"{fields[field]}__{OPERATORS[operator]}": value}
     try:
-        return rows.exclude(**lookup) if operator == "ne" else rows.filter(**lookup)
+        if operator == "ne":
+            return rows.exclude(**lookup)
+        if _leads_to_many(rows.model, fields[field]):
+            # A join would list a row once for each match.
+            lookup = {"pk__in": rows.model._default_manager.filter(**lookup).values("pk")}
+        return rows.filter(**lookup)
     except (ValueError, TypeError, LookupError) as error:
         raise _bad_parameter("search", f"`{field}` cannot be compared with {value!r}.") from error
+
+
+def _leads_to_many(model: type[Model], lookup: str) -> bool:
+    relation = model._meta.get_field(lookup.partition("__")[0])
+    return bool(relation.one_to_many or relation.many_to_many)
 
 
 def _read_search(search: str, fields: Mapping[str, str]) -> tuple[str, str, Any]:

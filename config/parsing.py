@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 from config import strictjson
 from config.errors import BadRequestError, DomainError, TooLargeError
@@ -18,6 +19,9 @@ class LengthRequiredError(DomainError):
 
     status = 411
     code = "LENGTH_REQUIRED"
+
+    def __init__(self, message: str = "Send the body with a Content-Length header.") -> None:
+        super().__init__(message)
 
 
 class StrictJSONParser(BaseParser):
@@ -33,21 +37,26 @@ class StrictJSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """The parsed body; refuses it unread when it is too long."""
-        meta = (parser_context or {})["request"].META
-        if not meta.get("CONTENT_LENGTH"):
-            raise LengthRequiredError("Send the body with a Content-Length header.")
-        if int(meta["CONTENT_LENGTH"]) > self.max_bytes:
+        length = (parser_context or {})["request"].META.get("CONTENT_LENGTH", "")
+        if not length.isdigit():
+            raise LengthRequiredError
+        if int(length) > self.max_bytes:
             raise TooLargeError(f"The body is larger than {self.max_bytes} bytes.")
-        body = stream.read()
-        if not body:
-            raise BadRequestError("The body is empty.", code="MALFORMED_JSON")
-        return strictjson.parse(body)
+        return strictjson.parse(stream.read())
 
 
 class BatchJSONParser(StrictJSONParser):
     """The same for a batch: 16 MB in all."""
 
     max_bytes = settings.MAX_BATCH_BYTES
+
+
+def check_length(request: Request) -> None:
+    """Refuse a body of unsaid length: Django would read it as if there were none."""
+    unsaid = not request.META.get("CONTENT_LENGTH")
+    streamed = "HTTP_TRANSFER_ENCODING" in request.META
+    if unsaid and (streamed or request.META.get("SERVER_PROTOCOL", "").startswith("HTTP/2")):
+        raise LengthRequiredError
 
 
 def read_timestamp(text: str, *, name: str) -> datetime:

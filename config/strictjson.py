@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 import re
 from typing import Any
 
@@ -70,20 +69,14 @@ def _holds_nul(body: bytes) -> bool:
 
 
 def _parse_exactly(body: bytes) -> JSON:
-    return json.loads(body, parse_int=_exact_integer, parse_float=_finite_float)
+    return json.loads(body, parse_int=_exact_integer)
 
 
 def _exact_integer(digits: str) -> int:
-    number = int(digits) if len(digits) <= 20 else None
-    if number is None or number not in _INTEGERS:
+    # At most 309 digits: orjson has refused what overflows a double.
+    number = int(digits)
+    if number not in _INTEGERS:
         raise _malformed(f"The integer {digits[:24]} does not fit 64 bits.")
-    return number
-
-
-def _finite_float(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise _malformed(f"The number {digits[:24]} overflows a double.")
     return number
 
 

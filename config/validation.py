@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from config.errors import Fault, pointer
 Validator = Any  # jsonschema_rs names one class a draft and gives them no common type
 MAX_FAULTS = 50
 MAX_MESSAGE = 300
+TOO_COSTLY = "A pattern of the schema takes too long on this string."
 
 _OPTIONS: dict[str, Any] = {
     "offline": True,
@@ -70,7 +72,7 @@ def _flatten(errors: Iterable[ValidationError]) -> Iterator[tuple[tuple[str | in
             ) if branch := _nearest(branches):
                 yield from _flatten(branch)
             case ValidationErrorKind.BacktrackLimitExceeded():
-                yield path, "A pattern of the schema takes too long on this string."
+                yield path, TOO_COSTLY
             case _:
                 yield path, error.message
 
@@ -78,17 +80,32 @@ def _flatten(errors: Iterable[ValidationError]) -> Iterator[tuple[tuple[str | in
 def _nearest(branches: list[list[ValidationError]]) -> list[ValidationError] | None:
     """The branch of a union that the value was meant for; None when no branch stands out.
 
-    A branch whose constants fit, and of these the one whose first fault lies deepest.
+    What tells branches apart lies near the top, so it is the one whose first misfit lies deepest;
+    of several, the one with the fewest faults.
     """
 
-    def rank(errors: list[ValidationError]) -> tuple[int, int]:
-        misfits = sum(error.kind.name in {"const", "enum", "type"} for error in errors)
-        return -misfits, max((len(error.instance_path) for error in errors), default=0)
+    def rank(errors: list[ValidationError]) -> tuple[float, int]:
+        return _first_misfit(errors), -len(errors)
 
     ranked = sorted(branches, key=rank, reverse=True)
     if len(ranked) > 1 and rank(ranked[0]) == rank(ranked[1]):
         return None
     return ranked[0] if ranked else None
+
+
+def _first_misfit(errors: Iterable[ValidationError]) -> float:
+    """How deep the first constant or type lies that the value does not have."""
+    return min(map(_misfit, errors), default=math.inf)
+
+
+def _misfit(error: ValidationError) -> float:
+    match error.kind:
+        case (
+            ValidationErrorKind.AnyOf(context=branches)
+            | ValidationErrorKind.OneOfNotValid(context=branches)
+        ):
+            return max(map(_first_misfit, branches), default=math.inf)
+    return len(error.instance_path) if error.kind.name in {"const", "enum", "type"} else math.inf
 
 
 def _shortened(message: str) -> str:

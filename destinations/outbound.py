@@ -14,11 +14,12 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from config.errors import RuleError
 
@@ -33,6 +34,7 @@ RESERVED_HEADERS = frozenset(
         "transfer-encoding",
         "connection",
         "keep-alive",
+        "proxy-connection",
         "te",
         "trailer",
         "upgrade",
@@ -40,6 +42,21 @@ RESERVED_HEADERS = frozenset(
         "proxy-authorization",
         "expect",
     ]
+)
+# As Debian's /etc/hosts and RFC 6761 name it.
+LOOPBACK_NAMES = frozenset(["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"])
+# Special-purpose addresses that `ipaddress` calls global, or does in some of its releases.
+SPECIAL_NETWORKS = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # IETF protocol assignments
+        "192.88.99.0/24",  # relays of 6to4, which are no more (RFC 7526)
+        "64:ff9b:1::/48",  # NAT64 inside a network (RFC 8215)
+        "2001::/23",  # IETF protocol assignments, Teredo among them
+        "3fff::/20",  # documentation (RFC 9637)
+        "5f00::/16",  # segment routing (RFC 9602)
+        "fec0::/10",  # site-local (RFC 3879)
+    )
 )
 
 
@@ -61,28 +78,33 @@ class Answer:
 def check_url(url: str, *, allow_private: bool) -> None:
     """Refuse what can be refused without the network: `AddressRefusedError` says why."""
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        # Read as aiohttp will read it, so that both mean the same host.
+        target = URL(url)
+        host = (target.raw_host or "").rstrip(".")
+        host.encode("idna")
     except ValueError as error:
         raise AddressRefusedError(f"The URL cannot be read: {error}.") from error
-    if parts.scheme not in {"http", "https"}:
+    if target.scheme not in {"http", "https"}:
         raise AddressRefusedError("The URL must start with https:// or http://.")
     if not host:
         raise AddressRefusedError("The URL names no host.")
-    if "@" in parts.netloc:
+    if target.port == 0:
+        raise AddressRefusedError("The URL's port is 0.")
+    if "@" in urlsplit(url).netloc:
         raise AddressRefusedError("The URL holds credentials; put them into a credential.")
-    _check_host(parts, host, allow_private=allow_private)
+    if not allow_private:
+        _check_host(host)
 
 
-def _check_host(parts: SplitResult, host: str, *, allow_private: bool) -> None:
-    if allow_private:
-        return
-    if host.rstrip(".").endswith("localhost"):
+def _check_host(host: str) -> None:
+    if host in LOOPBACK_NAMES or host.endswith(".localhost"):
         raise AddressRefusedError(f"{host} is this machine.")
     try:
         # Reads 127.1, 0x7f000001 and 2130706433 as the resolver would; asks no name server.
-        found = socket.getaddrinfo(host, parts.port, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except OSError as error:
+        if ":" in host:
+            raise AddressRefusedError(f"{host} is no IPv6 address.") from error
         return
     for *_, address in found:
         check_address(str(address[0]))
@@ -93,7 +115,8 @@ def check_address(address: str) -> None:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or ip.sixtofour or _nat64(ip) or ip
-    if not ip.is_global or ip.is_multicast or ip.is_reserved:
+    special = any(ip in network for network in SPECIAL_NETWORKS)
+    if special or not ip.is_global or ip.is_multicast or ip.is_reserved:
         raise AddressRefusedError(f"{address} is not a public address.")
 
 
@@ -136,7 +159,8 @@ def open_session(*, allow_private: bool, connections: int) -> aiohttp.ClientSess
         cookie_jar=aiohttp.DummyCookieJar(),
         # Uncompressed: signals are read from the bytes as they come, and nothing can blow up.
         headers={"User-Agent": "Waybill", "Accept-Encoding": "identity"},
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        # `connect` covers the name, the connection and TLS; `post` bounds the whole.
+        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS),
     )
 
 

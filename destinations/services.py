@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from config.errors import ConflictError, DomainError, RuleError
+from config.errors import ConflictError, DomainError, NotFoundError, RuleError
 from destinations import kinds
 from destinations.models import Destination, Kind
 from orgs.models import Organization
@@ -32,8 +33,13 @@ def create_destination(
     return _saved(destination)
 
 
+@transaction.atomic
 def update_destination(*, destination: Destination, changes: Mapping[str, Any]) -> Destination:
     """The destination with label, config or tags replaced; open work uses the new config."""
+    locked = Destination.objects.select_for_update(no_key=True)
+    destination.refresh_from_db(from_queryset=locked)
+    if destination.deleted_at is not None:
+        raise NotFoundError(f"There is no destination {destination.pk}.")
     if changes.get("type", destination.type) != destination.type:
         raise RuleError(
             "The type of a destination never changes: create another one.",
@@ -73,8 +79,9 @@ def ensure_sink(*, org_id: int) -> Destination:
     live = Destination.objects.of_org(org_id)
     sink = live.filter(type=Kind.DEFAULT_SINK).first()
     if sink is None:
-        taken = live.filter(label=SINK_LABEL).exists()
-        label = f"{SINK_LABEL} (automatic)" if taken else SINK_LABEL
+        taken = set(live.filter(label__startswith=SINK_LABEL).values_list("label", flat=True))
+        numbered = (f"{SINK_LABEL} {number}" for number in itertools.count(2))
+        label = next(name for name in itertools.chain([SINK_LABEL], numbered) if name not in taken)
         sink = Destination.objects.create(
             org_id=org_id, label=label, type=Kind.DEFAULT_SINK, config={}
         )

@@ -34,6 +34,7 @@ SWEEP_TICKS = 4
 UPKEEP_TICKS = 120
 FLUSH_SECONDS = 0.005
 GRACE_SECONDS = 10.0
+WRITE_GRACE_SECONDS = 2.0
 RECONNECT_SECONDS = 1.0
 
 
@@ -52,15 +53,18 @@ class Dispatcher:
     def __init__(self, conninfo: str, *, concurrency: int, allow_private: bool) -> None:
         self.concurrency = concurrency
         self.allow_private = allow_private
-        self.claimer, self.writer, self.listener = (Line(conninfo) for _ in range(3))
+        # One for each task: a statement of one never lands in a transaction of another.
+        self.claimer, self.writer, self.keeper, self.listener = (Line(conninfo) for _ in range(4))
         self.free = concurrency
         self.after_lane = 0
+        self.found_work = False
         self.endings: list[Ending] = []
         self.deliveries: set[asyncio.Task[None]] = set()
         self.wake = asyncio.Event()
         self.room = asyncio.Event()
         self.finished = asyncio.Event()
         self.stopping = asyncio.Event()
+        self.drained = False
 
     def stop(self) -> None:
         """Claim nothing more; what is under way has ten seconds to end."""
@@ -78,21 +82,25 @@ class Dispatcher:
             stopped: asyncio.Task[Any] = asyncio.create_task(self.stopping.wait())
             done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             self.stop()
-            await self._drain()
+            await self._drain(claiming=tasks[0], writing=tasks[-1])
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._flush()
-        for line in (self.claimer, self.writer, self.listener):
+        for line in (self.claimer, self.writer, self.keeper, self.listener):
             await line.close()
         for task in done - {stopped}:
             task.result()
 
-    async def _drain(self) -> None:
+    async def _drain(self, *, claiming: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
+        """Wait for what is under way, then for its outcomes to be written; neither for ever."""
+        await asyncio.wait([claiming], timeout=WRITE_GRACE_SECONDS)
         if self.deliveries:
             await asyncio.wait(self.deliveries, timeout=GRACE_SECONDS)
         for task in self.deliveries:
             task.cancel()
+        self.drained = True
+        self.finished.set()
+        await asyncio.wait([writing], timeout=WRITE_GRACE_SECONDS)
 
     # --- claiming ------------------------------------------------------------------------------
 
@@ -111,8 +119,7 @@ class Dispatcher:
     async def _claim_once(self, session: aiohttp.ClientSession) -> bool:
         """Start the deliveries of one claim; whether another claim may find more."""
         wanted = min(claims.ROWS_A_CLAIM, self.free)
-        after = self.after_lane
-        (_, last_lane, lanes), rows = await self._fetch_claim(after, wanted)
+        last_lane, lanes, rows = await self._fetch_claim(wanted)
         for claimed in map(read_claim, rows):
             self.free -= 1
             task = asyncio.create_task(self._deliver(claimed, session))
@@ -123,16 +130,23 @@ class Dispatcher:
             self.after_lane = max(row[3] for row in rows)
         else:
             self.after_lane = last_lane if lanes == claims.LANES_A_CLAIM else 0
-        return bool(rows) or after > 0 or self.after_lane > 0
+        self.found_work |= bool(rows)
+        if self.after_lane:
+            return True
+        # All lanes have been seen. If none of them gave anything, nothing will until a wake-up.
+        found, self.found_work = self.found_work, False
+        return found
 
-    async def _fetch_claim(self, after: int, wanted: int) -> tuple[Any, list[Any]]:
+    async def _fetch_claim(self, wanted: int) -> tuple[int, int, list[Any]]:
+        """The last lane looked at, how many lanes there were, and the claimed rows."""
         connection = await self.claimer.open()
         async with connection.pipeline():
             await connection.execute("BEGIN")
-            locked = await connection.execute(claims.LOCK_LANES, {"after": after})
+            locked = await connection.execute(claims.LOCK_LANES, {"after": self.after_lane})
             claimed = await connection.execute(claims.CLAIM, {"rows": wanted})
             await connection.execute("COMMIT")
-        return await locked.fetchone(), await claimed.fetchall()
+        _, last_lane, lanes = await locked.fetchone() or (None, 0, 0)
+        return last_lane, lanes, await claimed.fetchall()
 
     # --- delivering ----------------------------------------------------------------------------
 
@@ -164,8 +178,8 @@ class Dispatcher:
     # --- writing -------------------------------------------------------------------------------
 
     async def _write(self) -> None:
-        """Write what has finished, every few milliseconds, in one statement."""
-        while True:
+        """Write what has finished, every few milliseconds, in one statement; all of it at last."""
+        while not self.drained or self.endings:
             await self.finished.wait()
             await self._patiently(self._flush)
             await asyncio.sleep(FLUSH_SECONDS)
@@ -216,12 +230,12 @@ class Dispatcher:
             await asyncio.sleep(TICK_SECONDS)
 
     async def _promote_once(self) -> bool:
-        connection = await self.writer.open()
+        connection = await self.keeper.open()
         row = await (await connection.execute(claims.PROMOTE, prepare=True)).fetchone()
         return bool(row and row[0])
 
     async def _keep_partitions(self) -> bool:
-        connection = await self.writer.open()
+        connection = await self.keeper.open()
         async with connection.transaction():
             await connection.execute(partitions.LOCK)
             row = await (await connection.execute(partitions.LOOK)).fetchone()

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from actions.contracts import validators
 from config import strictjson, validation
@@ -89,13 +89,18 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a name resolved to, and where its actions go."""
+    """What a name resolved to, and where its actions go: None is the default sink."""
 
     definition_id: int
     variant: str
     version: int
-    destination_id: int
-    type: str
+    destination_id: int | None
+    kind: str | None
+
+    @property
+    def is_sink(self) -> bool:
+        """Whether its actions are settled when they are accepted."""
+        return self.destination_id is None or self.kind == Kind.DEFAULT_SINK
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +152,13 @@ def accept_batch(
     org_id: int, submissions: Sequence[Submission | list[Fault]], *, atomic: bool
 ) -> list[Accepted | list[Fault]]:
     """The same; an atomic batch with a fault in it is refused as a whole, with every fault."""
-    results = accept(org_id, submissions, atomic=atomic)
-    if atomic and (faults := list(_numbered(results))):
-        raise BadRequestError.of(faults[: validation.MAX_FAULTS])
+    if not atomic:
+        return accept(org_id, submissions, atomic=False)
+    # A refusal takes back the lanes that were made before one was too many.
+    with transaction.atomic():
+        results = accept(org_id, submissions, atomic=True)
+        if faults := list(_numbered(results)):
+            raise BadRequestError.of(faults[: validation.MAX_FAULTS])
     return results
 
 
@@ -158,8 +167,7 @@ def resolve(
 ) -> dict[tuple[str, int | None], Route]:
     """The route behind each (name, version) that means something; None is the newest version.
 
-    Where no default destination is linked, it leads to the organization's default sink. The
-    contracts of what is found are compiled afterwards.
+    The contracts of what is found are compiled afterwards.
     """
     asked = list(wanted)
     with connection.cursor() as cursor:
@@ -171,9 +179,6 @@ def resolve(
             cursor.execute(SCHEMAS, [list(unknown)])
             for definition_id, schema in cursor.fetchall():
                 validators.add(definition_id, schema.encode())
-    if any(row[5] is None for row in rows):
-        sink = (services.ensure_sink(org_id=org_id).pk, Kind.DEFAULT_SINK)
-        rows = [(*row[:5], *sink) if row[5] is None else row for row in rows]
     return {
         (name, asked): Route(definition_id, variant, version, destination_id, kind)
         for name, asked, definition_id, variant, version, destination_id, kind in rows
@@ -182,7 +187,7 @@ def resolve(
 
 def lane_key(route: Route, tags: dict[str, str]) -> lanes.LaneKey | None:
     """The lane of an action; None for a sink, which holds nothing back."""
-    if route.type == Kind.DEFAULT_SINK:
+    if route.destination_id is None or route.is_sink:
         return None
     return lanes.LaneKey(route.destination_id, route.variant, lanes.canonical_tags(tags))
 
@@ -192,13 +197,15 @@ def store(org_id: int, actions: Sequence[Routed]) -> list[Accepted]:
     if not actions:
         return []
     routes = [action.route for action in actions]
+    needs_sink = any(route.destination_id is None for route in routes)
+    sink_id = services.ensure_sink(org_id=org_id).pk if needs_sink else None
     parameters: dict[str, Any] = {
         "org": org_id,
         "definitions": [route.definition_id for route in routes],
-        "destinations": [route.destination_id for route in routes],
+        "destinations": [route.destination_id or sink_id for route in routes],
         "lanes": [action.lane_id for action in actions],
-        "sinks": [route.type == Kind.DEFAULT_SINK for route in routes],
-        "pushes": [kinds.is_pushed(route.type) for route in routes],
+        "sinks": [route.is_sink for route in routes],
+        "pushes": [route.kind is not None and kinds.is_pushed(route.kind) for route in routes],
         "starts": [action.available_at for action in actions],
         "timeouts": [action.timeout for action in actions],
         "tags": [orjson.dumps(action.tags).decode() for action in actions],

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from config.errors import Fault
 
@@ -23,20 +24,27 @@ FROM unnest(%(destinations)s::bigint[], %(variants)s::text[], %(digests)s::bytea
 JOIN dispatch_lane l ON l.destination_id = q.destination_id AND l.tags_digest = q.digest
 JOIN dispatch_laneuse u ON u.org_id = %(org)s AND u.variant = q.variant AND u.lane_id = l.id
 """
-LOCK_VARIANT = "SELECT pg_advisory_xact_lock(hashtextextended(%s::text, %s))"
+LOCK_VARIANTS = """
+SELECT pg_advisory_xact_lock(hashtextextended(name, %(seed)s::bigint))
+FROM unnest(%(names)s::text[]) AS name
+"""
+# Makes neither where the variant has its lanes already.
 MAKE = """
-WITH made AS (
+WITH allowed AS (
+  SELECT true WHERE EXISTS (
+    SELECT 1 FROM dispatch_laneuse u JOIN dispatch_lane l ON l.id = u.lane_id
+    WHERE u.org_id = %(org)s AND u.variant = %(variant)s
+      AND l.destination_id = %(destination)s AND l.tags_digest = %(digest)s
+  ) OR (SELECT count(*) FROM dispatch_laneuse
+        WHERE org_id = %(org)s AND variant = %(variant)s) < %(most)s
+), made AS (
   INSERT INTO dispatch_lane (org_id, destination_id, tags, tags_digest)
-  VALUES (%(org)s::bigint, %(destination)s, %(tags)s::jsonb, %(digest)s)
+  SELECT %(org)s::bigint, %(destination)s::bigint, %(tags)s::jsonb, %(digest)s::bytea FROM allowed
   ON CONFLICT (destination_id, tags_digest) DO UPDATE SET tags = excluded.tags
   RETURNING id
 )
 INSERT INTO dispatch_laneuse (org_id, variant, lane_id)
 SELECT %(org)s::bigint, %(variant)s::text, id FROM made
-WHERE EXISTS (SELECT 1 FROM dispatch_laneuse u JOIN made ON u.lane_id = made.id
-              WHERE u.org_id = %(org)s::bigint AND u.variant = %(variant)s::text)
-   OR (SELECT count(*) FROM dispatch_laneuse
-       WHERE org_id = %(org)s::bigint AND variant = %(variant)s::text) < %(most)s
 ON CONFLICT (org_id, variant, lane_id) DO UPDATE SET variant = excluded.variant
 RETURNING lane_id
 """
@@ -96,11 +104,10 @@ def place(org_id: int, wanted: Set[LaneKey | None]) -> dict[LaneKey | None, int 
     if unknown:
         found = find(org_id, unknown)
         places.add(found)
-        for key, lane_id in found.items():
-            result[key] = lane_id
-        # In one order everywhere, so that two batches never wait for each other.
-        for key in sorted(set(unknown) - found.keys()):
-            result[key] = make(org_id, key)
+        result.update((key, lane_id) for key, lane_id in found.items())
+        new = set(unknown) - found.keys()
+        if new:
+            result.update(make(org_id, new))
     return result
 
 
@@ -118,8 +125,20 @@ def find(org_id: int, keys: list[LaneKey]) -> dict[LaneKey, int]:
 
 
 @transaction.atomic
-def make(org_id: int, key: LaneKey) -> int | Fault:
-    """A lane for the key. The count is taken under a lock, so it holds under concurrency."""
+def make(org_id: int, keys: Set[LaneKey]) -> dict[LaneKey, int | Fault]:
+    """A lane for each key. The count is taken under a lock, so it holds under concurrency."""
+    # All locks first, then all rows, both in one order: two batches never wait for each other.
+    variants = sorted({f"{org_id}/{key.variant}" for key in keys})
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_VARIANTS, {"seed": VARIANT_LOCKS, "names": variants})
+        return {key: _make_one(cursor, org_id, key) for key in sorted(keys, key=_row_order)}
+
+
+def _row_order(key: LaneKey) -> tuple[int, bytes, str]:
+    return key.destination_id, key.tags, key.variant
+
+
+def _make_one(cursor: CursorWrapper, org_id: int, key: LaneKey) -> int | Fault:
     parameters: dict[str, Any] = {
         "org": org_id,
         "destination": key.destination_id,
@@ -128,10 +147,8 @@ def make(org_id: int, key: LaneKey) -> int | Fault:
         "variant": key.variant,
         "most": MAX_LANES,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_VARIANT, [f"{org_id}/{key.variant}", VARIANT_LOCKS])
-        cursor.execute(MAKE, parameters)
-        row = cursor.fetchone()
+    cursor.execute(MAKE, parameters)
+    row = cursor.fetchone()
     if row is None:
         message = f"{key.variant!r} has {MAX_LANES:,} lanes; these tags would make another one."
         return Fault("TAG_CARDINALITY_EXCEEDED", message, "/tags")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 from django.db import connection as django_connection
+from psycopg.pq import TransactionStatus
 
 # What Django adds for psycopg itself; libpq does not know it.
 NOT_LIBPQ = {"context", "cursor_factory", "prepare_threshold"}
@@ -29,8 +30,12 @@ class Line:
         self.connection: psycopg.AsyncConnection | None = None
 
     async def open(self) -> psycopg.AsyncConnection:
-        """The connection, made anew where the last one is gone; `OperationalError` if it cannot."""
-        if self.connection is None or self.connection.closed or self.connection.broken:
+        """The connection; made anew where the last one broke or was left inside a transaction.
+
+        Raises `psycopg.OperationalError` where the database is out of reach.
+        """
+        idle = TransactionStatus.IDLE
+        if self.connection is None or self.connection.info.transaction_status != idle:
             await self.close()
             self.connection = await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True)
         return self.connection

@@ -64,7 +64,7 @@ def finish_parameters(
         "attempts": [ending.attempt for ending in endings],
         "kinds": [ending.kind for ending in endings],
         "statuses": [ending.status for ending in endings],
-        "delays": [ending.delay for ending in endings],
+        "delays": [float(ending.delay) for ending in endings],
         "counted": [ending.counted for ending in endings],
         "errors": [ending.error for ending in endings],
         "details": [

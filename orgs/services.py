@@ -44,6 +44,13 @@ def delete_key(*, key: ApiKey) -> ApiKey:
     return key
 
 
+def find_free_slug(name: str) -> str:
+    """The name as a slug, with something to tell it apart where another organization has it."""
+    slug = slugify(name)[:55] or "org"
+    taken = Organization.objects.filter(slug=slug).exists()
+    return f"{slug}-{secrets.token_hex(4)}" if taken else slug
+
+
 @dataclass(frozen=True)
 class Bootstrapped:
     """An organization that can be used at once. `password` is None when the login existed."""
@@ -57,9 +64,9 @@ class Bootstrapped:
 @transaction.atomic
 def bootstrap_org(*, name: str, email: str) -> Bootstrapped:
     """Make or find the organization and its owner, with a fresh API key."""
-    org, _ = Organization.objects.get_or_create(
-        slug=slugify(name)[:64] or "org", defaults={"name": name}
-    )
+    org = Organization.objects.filter(name=name, deleted_at=None).first()
+    if org is None:
+        org = Organization.objects.create(name=name, slug=find_free_slug(name))
     user = User.objects.filter(email=email.lower()).first()
     password = None if user else secrets.token_urlsafe(12)
     if user is None:

@@ -174,12 +174,8 @@ class PostgresServer:
                 self.place.give(path)
 
     def _launch(self) -> None:
-        # Nothing of an earlier server may touch the data beside the new one. With all of it gone
-        # its pid file says nothing any more, and its pid may be a stranger's by now.
-        for pid in processes.find_titled(f"postgres: {self._title}: "):
-            processes.end(pid, [(signal.SIGKILL, 5)])
-        (self.place.data / "postmaster.pid").unlink(missing_ok=True)
         self.place.open_socket_folder()
+        self._clear_remains()
         socket_folder = str(self.place.socket_folder).replace('"', '""')
         settings = {
             **SETTINGS,
@@ -203,6 +199,18 @@ class PostgresServer:
                 umask=0o077,
                 **self.place.popen_options(),
             )
+
+    def _clear_remains(self) -> None:
+        """End what is left of a server that was killed: nothing may touch the data beside us.
+
+        With all of it gone its lock files say nothing any more: the pid in them may be a
+        stranger's by now, or a zombie's.
+        """
+        for pid in processes.find_titled(f"postgres: {self._title}: "):
+            processes.end(pid, [(signal.SIGKILL, 5)])
+        (self.place.data / "postmaster.pid").unlink(missing_ok=True)
+        for file in self.place.socket_folder.glob(".s.PGSQL.*"):
+            file.unlink()
 
     def _explain_failure(self) -> str:
         lines = self.place.log.read_text(errors="replace").splitlines() or [""]

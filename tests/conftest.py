@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 
 from tests import factories
 from tests.client import ApiClient
+
+# The same examples in every run, however slow the machine is.
+hypothesis.settings.register_profile("waybill", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("waybill")
 
 
 @pytest.fixture

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
+
+from django.db.models.functions import Now
 
 from actions import services as actions
 from actions.models import ActionDefinition
@@ -11,7 +14,8 @@ from destinations.kinds import KINDS
 from destinations.models import Destination
 from dispatch import intake
 from dispatch.intake import Submission
-from dispatch.models import ActionRecord
+from dispatch.lanes import canonical_tags
+from dispatch.models import ActionRecord, Lane, Status
 from orgs import services as orgs
 from orgs.models import Membership, Organization, User
 
@@ -44,6 +48,12 @@ def make_destination(org: Organization, kind: str = "webhook", **fields: Any) ->
     )
 
 
+def make_receiving(org: Organization, url: str, **config: Any) -> Destination:
+    """A webhook at this URL; a 2xx without a signal is a success unless `config` says more."""
+    signaling = {"enabled": True, "default": "ack"}
+    return make_destination(org, config={"url": url, "signaling": signaling} | config)
+
+
 def make_definition(
     org: Organization, variant: str = "count", to: Destination | None = None, **fields: Any
 ) -> ActionDefinition:
@@ -61,3 +71,31 @@ def make_record(org: Organization, variant: str = "count", **fields: Any) -> Act
     submission = Submission(name=variant, **{"input": {"n": 1}} | fields)
     (accepted,) = intake.accept(org.pk, [submission], atomic=False)
     return ActionRecord.objects.get(pk=accepted.id)
+
+
+def move(record: ActionRecord, **columns: Any) -> ActionRecord:
+    """The record with columns set past every rule, as if something had happened to it."""
+    ActionRecord.objects.filter(pk=record.pk).update(**columns)
+    record.refresh_from_db()
+    return record
+
+
+def make_lane(destination: Destination, **fields: Any) -> Lane:
+    """A lane without tags, unless `tags` says more."""
+    tags = fields.pop("tags", {})
+    digest = sha256(canonical_tags(tags)).digest()
+    return Lane.objects.create(
+        org=destination.org, destination=destination, tags=tags, tags_digest=digest, **fields
+    )
+
+
+def make_records(lane: Lane, definition: ActionDefinition, count: int, **columns: Any) -> list[int]:
+    """The ids of bare records in a lane: due now, without payload or events."""
+    fields = {"status": Status.QUEUED, "push": True, "available_at": Now()} | columns
+    made = ActionRecord.objects.bulk_create(
+        ActionRecord(
+            org=lane.org, destination=lane.destination, lane=lane, definition=definition, **fields
+        )
+        for _ in range(count)
+    )
+    return [record.pk for record in made]

@@ -1,13 +1,348 @@
-"""`/v1/ingress`, `/v1/batch`: what is accepted, what is refused, and what is stored."""
+"""`/v1/ingress`: what is accepted, what is refused, and what is stored."""
 
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from actions import services as actions
+from actions.models import ActionDefinition
+from config import validation
+from destinations.models import Destination
+from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Lane, LaneUse
 from tests import factories
+from tests.client import ApiClient, codes
+
+pytestmark = pytest.mark.usefixtures("definition")
+COUNTED = (
+    ActionRecord, ActionPayload, ActionEvent, Lane, LaneUse, Destination, ActionDefinition
+)  # fmt: skip
 
 
-def test_an_accepted_action_is_stored_with_its_exact_bytes(api, acme, private_networks):
-    factories.make_definition(acme, to=factories.make_destination(acme))
+def count_rows():
+    return {model.__name__: model.objects.count() for model in COUNTED}
 
-    data = api.data(api.post("/v1/ingress/count", b'{"input": { "n" :  1 }}'))
 
-    record = api.data(api.get(f"~/actions/records/{data['id']}"))
-    assert record["input"] == {"n": 1}
-    assert [event["kind"] for event in record["events"]] == ["accepted"]
+def moment(**delta):
+    return (datetime.now(UTC) + timedelta(**delta)).isoformat()
+
+
+def test_an_accepted_action_waits_with_its_payload_lane_and_event(api, acme, definition, webhook):
+    body = {"input": {"n": 1}, "tags": {"tenant": "t1"}, "timeout": 60}
+
+    data = api.data(api.post("/v1/ingress/count", body))
+
+    record = ActionRecord.objects.get(pk=data["id"])
+    assert data == {
+        "id": str(record.pk),
+        "status": "queued",
+        "variant": "count",
+        "version": 1,
+        "action_definition_id": str(definition.pk),
+        "available_at": data["available_at"],
+    }
+    assert (record.org, record.definition, record.destination) == (acme, definition, webhook)
+    assert (record.status, record.push, record.attempt, record.failures) == ("queued", True, 0, 0)
+    assert (record.tags, record.lane.tags) == ({"tenant": "t1"}, {"tenant": "t1"})
+    assert (record.timeout, record.timeout_at, record.started_at) == (60, None, None)
+    assert record.deadline_at - record.created_at == timedelta(seconds=60)
+    assert [(e.kind, e.status, e.attempt) for e in record.events.all()] == [
+        ("accepted", "queued", 0)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "version"),
+    [
+        # by path
+        ("/v1/ingress/count", {}, 2),
+        ("/v1/ingress/count/", {}, 2),
+        # by body
+        ("/v1/ingress", {"variant": "count"}, 2),
+        ("/v1/ingress/", {"variant": "count"}, 2),
+        # an alias means the version that holds it
+        ("/v1/ingress/tally", {}, 1),
+        ("/v1/ingress", {"variant": "tally"}, 1),
+        # a version is exact
+        ("/v1/ingress/count", {"version": 1}, 1),
+        ("/v1/ingress/count", {"version": 2}, 2),
+        # an integer is one also when it is spelt 1.0
+        ("/v1/ingress/count", {"version": 1.0}, 1),
+        # a version wins over the alias's own
+        ("/v1/ingress/tally", {"version": 2}, 2),
+    ],
+)
+def test_an_action_is_of_the_definition_that_its_name_means(
+    api, acme, definition, path, body, version
+):
+    actions.update_definition(definition=definition, alias=["tally"])
+    factories.make_definition(acme, schema=factories.SCHEMA | {"description": "newer"})
+
+    data = api.data(api.post(path, {"input": {"n": 1}} | body))
+
+    assert (data["variant"], data["version"]) == ("count", version)
+    assert ActionRecord.objects.get(pk=data["id"]).definition.version == version
+
+
+def test_a_name_with_any_printable_character_is_found(api, acme, webhook):
+    factories.make_definition(acme, "orders.créated %?#", to=webhook)
+
+    response = api.post("/v1/ingress/orders.cr%C3%A9ated%20%25%3F%23", {"input": {"n": 1}})
+
+    assert api.data(response)["variant"] == "orders.créated %?#"
+
+
+def test_a_deleted_version_makes_room_for_the_one_below(api, acme, definition):
+    newer = factories.make_definition(acme, schema=factories.SCHEMA | {"description": "newer"})
+    actions.delete_definition(definition=newer)
+
+    assert api.data(api.post("/v1/ingress/count", {"input": {"n": 1}}))["version"] == 1
+    assert codes(api.post("/v1/ingress/count", {"input": {"n": 1}, "version": 2})) == [
+        ("UNKNOWN_VARIANT", "/variant")
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # no such name
+        {"variant": "nothing"},
+        # the organization next door has it
+        {"variant": "theirs"},
+        # no such version
+        {"variant": "count", "version": 2},
+        # deleted
+        {"variant": "gone"},
+    ],
+)
+def test_a_name_that_means_nothing_is_400(api, acme, globex, body):
+    factories.make_definition(globex, "theirs")
+    actions.delete_definition(definition=factories.make_definition(acme, "gone"))
+    before = count_rows()
+
+    response = api.post("/v1/ingress", {"input": {"n": 1}} | body)
+
+    assert response.status_code == 400
+    assert codes(response) == [("UNKNOWN_VARIANT", "/variant")]
+    assert count_rows() == before
+
+
+def test_every_fault_of_a_payload_is_named_below_input_and_nothing_is_left_behind(api, acme):
+    schema = {
+        "type": "object",
+        "required": ["to", "lines"],
+        "properties": {
+            "lines": {"type": "array", "items": {"type": "object", "required": ["sku"]}},
+            "a/b~c": {"type": "integer"},
+        },
+        "additionalProperties": False,
+    }
+    # Without a destination it would go to a sink, which a refusal does not make either.
+    factories.make_definition(acme, "order", schema=schema)
+    before = count_rows()
+
+    body = {"input": {"lines": [{}, {"sku": 1}], "a/b~c": "x", "more": 1}, "tags": {"new": "lane"}}
+    response = api.post("/v1/ingress/order", body)
+
+    assert response.status_code == 400
+    assert sorted(codes(response)) == [
+        ("INVALID_INPUT", "/input/a~1b~0c"),
+        ("INVALID_INPUT", "/input/lines/0/sku"),
+        ("INVALID_INPUT", "/input/more"),
+        ("INVALID_INPUT", "/input/to"),
+    ]
+    assert count_rows() == before
+
+
+def test_at_most_fifty_faults_of_a_payload_are_named(api, acme):
+    schema = {"type": "array", "items": {"type": "integer"}}
+    factories.make_definition(acme, "numbers", schema=schema)
+
+    response = api.post("/v1/ingress/numbers", {"input": ["x"] * 100})
+
+    assert len(codes(response)) == validation.MAX_FAULTS
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        # not an object
+        ([], ""),
+        (None, ""),
+        ("count", ""),
+        # no payload
+        ({}, "/input"),
+        # a property that nobody knows
+        ({"input": {"n": 1}, "delay": 5}, "/delay"),
+        # in the path's form the body names no variant
+        ({"input": {"n": 1}, "variant": "count"}, "/variant"),
+        # versions are whole numbers from 1 that fit an integer column
+        ({"input": {"n": 1}, "version": 0}, "/version"),
+        ({"input": {"n": 1}, "version": "1"}, "/version"),
+        ({"input": {"n": 1}, "version": 1.5}, "/version"),
+        ({"input": {"n": 1}, "version": True}, "/version"),
+        ({"input": {"n": 1}, "version": 2**31}, "/version"),
+        ({"input": {"n": 1}, "version": None}, "/version"),
+        # a timeout is 1 s to 30 days
+        ({"input": {"n": 1}, "timeout": 0}, "/timeout"),
+        ({"input": {"n": 1}, "timeout": -1}, "/timeout"),
+        ({"input": {"n": 1}, "timeout": 30 * 86_400 + 1}, "/timeout"),
+        # tags are an object of strings
+        ({"input": {"n": 1}, "tags": []}, "/tags"),
+        ({"input": {"n": 1}, "tags": None}, "/tags"),
+        ({"input": {"n": 1}, "tags": {"tenant": 1}}, "/tags/tenant"),
+        # at most 16, keys of 1..128 and values of up to 256 characters
+        ({"input": {"n": 1}, "tags": {str(n): "" for n in range(17)}}, "/tags"),
+        ({"input": {"n": 1}, "tags": {"k" * 129: ""}}, "/tags"),
+        ({"input": {"n": 1}, "tags": {"": ""}}, "/tags"),
+        ({"input": {"n": 1}, "tags": {"k": "v" * 257}}, "/tags/k"),
+        # not a time
+        ({"input": {"n": 1}, "available_at": "tomorrow"}, "/available_at"),
+        ({"input": {"n": 1}, "available_at": 1_800_000_000}, "/available_at"),
+        ({"input": {"n": 1}, "available_at": "2026-13-01T00:00:00Z"}, "/available_at"),
+        # a time of day somewhere unsaid (RFC 3339 wants the offset)
+        ({"input": {"n": 1}, "available_at": "2026-01-01T00:00:00"}, "/available_at"),
+        # a moment before the year 1 in UTC
+        ({"input": {"n": 1}, "available_at": "0001-01-01T00:00:00+01:00"}, "/available_at"),
+        # more than 30 days ahead
+        ({"input": {"n": 1}, "available_at": moment(days=30, minutes=5)}, "/available_at"),
+        ({"input": {"n": 1}, "available_at": "9999-12-31T23:59:59Z"}, "/available_at"),
+    ],
+)
+def test_a_submission_of_the_wrong_shape_is_400_and_leaves_nothing(api, body, pointer):
+    before = count_rows()
+
+    response = api.call("POST", "/v1/ingress/count", orjson.dumps(body))
+
+    assert response.status_code == 400
+    assert pointer in [at for _, at in codes(response)]
+    assert count_rows() == before
+
+
+def test_every_fault_of_the_shape_is_named_at_once(api):
+    response = api.post("/v1/ingress", {"version": 0, "timeout": 0, "tags": {"k": 1}})
+
+    pointers = sorted(at for _, at in codes(response))
+    assert pointers == ["/input", "/tags/k", "/timeout", "/variant", "/version"]
+
+
+def test_a_variant_in_the_body_is_a_name(api):
+    for variant in ("", 7, None):
+        response = api.post("/v1/ingress", {"variant": variant, "input": {"n": 1}})
+        assert codes(response) == [("INVALID_BODY", "/variant")]
+
+
+@pytest.mark.parametrize(
+    ("query", "tags", "stored"),
+    [
+        # none
+        ("", {}, {}),
+        # in the query
+        ("?tag.tenant=t1&tag.region=eu", {}, {"tenant": "t1", "region": "eu"}),
+        # in both: added up, and the body's wins
+        ("?tag.tenant=t1&tag.a=1", {"tenant": "t2"}, {"tenant": "t2", "a": "1"}),
+        # an empty value, other characters, a dot
+        ("?tag.a.b=&tag.%C3%A9=%20%F0%9F%9A%80", {}, {"a.b": "", "é": " 🚀"}),
+        # other parameters are not tags
+        ("?tagged=1&x.tag.y=2", {}, {}),
+        # as many and as long as they may be
+        ("", {str(n): "v" for n in range(16)}, {str(n): "v" for n in range(16)}),
+        ("", {"k" * 128: "é" * 256}, {"k" * 128: "é" * 256}),
+    ],
+)
+def test_tags_come_from_the_body_and_the_query(api, query, tags, stored):
+    data = api.data(api.post(f"/v1/ingress/count{query}", {"input": {"n": 1}, "tags": tags}))
+
+    record = ActionRecord.objects.get(pk=data["id"])
+    assert (record.tags, record.lane.tags) == (stored, stored)
+
+
+@pytest.mark.parametrize(
+    ("query", "tags", "pointer"),
+    [
+        # sixteen in the body and one more in the query
+        ("?tag.more=1", {str(n): "v" for n in range(16)}, "/tags"),
+        # no name
+        ("?tag.=1", {}, "/tags"),
+        # too long
+        (f"?tag.{'k' * 129}=1", {}, "/tags"),
+        (f"?tag.k={'v' * 257}", {}, "/tags/k"),
+        # a NUL, which PostgreSQL cannot hold
+        ("?tag.k=%00", {}, None),
+        ("?tag.%00=v", {}, None),
+        # a wrong body stays wrong
+        ("?tag.k=v", [], "/tags"),
+    ],
+)
+def test_tags_beyond_their_limits_are_400(api, query, tags, pointer):
+    response = api.post(f"/v1/ingress/count{query}", {"input": {"n": 1}, "tags": tags})
+
+    assert response.status_code == 400
+    assert [at for _, at in codes(response)] == [pointer]
+
+
+def test_the_same_tags_in_another_order_are_the_same_lane(api):
+    for tags in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}):
+        api.data(api.post("/v1/ingress/count", {"input": {"n": 1}, "tags": tags}))
+
+    assert Lane.objects.get().tags == {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("available_at", "status"),
+    [
+        # later
+        (moment(hours=1), "scheduled"),
+        (moment(days=30, minutes=-5), "scheduled"),
+        # by an offset, later all the same
+        ((datetime.now(UTC) + timedelta(hours=1)).isoformat()[:-6] + "-01:00", "scheduled"),
+        # over already: now
+        (moment(hours=-1), "queued"),
+        ("0001-01-01T00:00:00Z", "queued"),
+    ],
+)
+def test_an_action_waits_for_its_time_and_is_shown_as_queued(api, available_at, status):
+    data = api.data(
+        api.post("/v1/ingress/count", {"input": {"n": 1}, "available_at": available_at})
+    )
+
+    record = ActionRecord.objects.get(pk=data["id"])
+    assert (record.status, data["status"]) == (status, "queued")
+    shown = datetime.fromisoformat(data["available_at"])
+    assert shown == record.available_at
+    expected = datetime.fromisoformat(available_at) if status == "scheduled" else record.created_at
+    assert shown == expected
+    assert record.events.get().status == status
+
+
+@pytest.mark.parametrize("timeout", [1, 30 * 86_400, 60.0])
+def test_a_timeout_counts_from_acceptance(api, timeout):
+    body = {"input": {"n": 1}, "timeout": timeout, "available_at": moment(days=1)}
+
+    record = ActionRecord.objects.get(pk=api.data(api.post("/v1/ingress/count", body))["id"])
+
+    assert record.timeout == timeout
+    assert record.deadline_at == record.created_at + timedelta(seconds=timeout)
+
+
+def test_bearer_authorization_is_a_key_too(api, acme):
+    key = api.headers["x-arklow-auth"]
+    stranger = ApiClient(acme, None)
+
+    def post(**headers):
+        return stranger.call("POST", "/v1/ingress/count", {"input": {"n": 1}}, **headers)
+
+    assert post(authorization=f"Bearer {key}").status_code == 200
+    assert post(authorization=f"bearer  {key} ").status_code == 200
+    # Our own header wins.
+    assert post(authorization="Bearer nothing", **{"x-arklow-auth": key}).status_code == 200
+    for wrong in ("", "Bearer", f"Basic {key}", key, "Bearer nothing"):
+        assert post(authorization=wrong).status_code == 401
+
+
+def test_an_accept_takes_three_queries(api, django_assert_num_queries):
+    for _ in range(2):
+        api.data(api.post("/v1/ingress/count", {"input": {"n": 1}}))
+
+    with django_assert_num_queries(3):
+        api.data(api.post("/v1/ingress/count", {"input": {"n": 2}}))

@@ -31,8 +31,13 @@ def wait_until(is_true, seconds=10.0):
     deadline = time.monotonic() + seconds
     while not (found := is_true()):
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
+
+
+def manage(*arguments):
+    command = [sys.executable, REPOSITORY / "manage.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +65,16 @@ def empty_home(monkeypatch):
     monkeypatch.setenv("WAYBILL_POSTGRES_FSYNC", "off")
     with make_home() as folder:
         yield folder
+
+
+@pytest.fixture
+def bare(home, monkeypatch):
+    """An operator who has set nothing."""
+    for name in ("DATABASE_URL", "SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WAYBILL_HOME", str(home))
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "config.settings")
+    return home
 
 
 @contextmanager

@@ -95,11 +95,15 @@ def test_the_last_of_two_holders_stops_the_server(server, home, start_script):
     assert not find_servers(home)
 
 
-def test_many_starters_at_once_share_one_server(empty_home, start_script):
+def test_many_starters_at_once_share_one_server_after_a_half_done_initdb(empty_home, start_script):
+    draft = empty_home / "postgres" / "data.draft"
+    draft.mkdir(parents=True)
+    (draft / "PG_VERSION").write_text("18\n")
     holders = [start_script(HOLD, empty_home) for _ in range(4)]
 
     assert len({holder.stdout.readline() for holder in holders}) == 1
     assert len(find_servers(empty_home)) == 1
+    assert not draft.exists()
     for holder in holders:
         let_go(holder)
     assert not find_servers(empty_home)
@@ -146,25 +150,20 @@ def test_a_process_that_outlived_its_postmaster_is_ended_first(server, home):
 
 def test_a_stranger_with_the_pid_of_the_last_server_is_let_be(server, home):
     server.start()
-    pid_file = home / "postgres" / "data" / "postmaster.pid"
-    left_behind = pid_file.read_text().split("\n", 1)[1]
+    data = home / "postgres" / "data"
+    left_behind = {
+        file: file.read_text().split("\n", 1)[1]
+        for file in (data / "postmaster.pid", data / ".s.PGSQL.5432.lock")
+    }
     server.stop()
 
-    with subprocess.Popen(["sleep", "60"]) as stranger:
-        pid_file.write_text(f"{stranger.pid}\n{left_behind}")
+    with subprocess.Popen(["sleep", "60"], user=data.stat().st_uid) as stranger:
+        for file, rest in left_behind.items():
+            file.write_text(f"{stranger.pid}\n{rest}")
         assert ask(server.start(), "SELECT 1") == (1,)
         server.stop()
         assert stranger.poll() is None
         stranger.kill()
-
-
-def test_a_half_done_initdb_is_done_again(new_server, empty_home):
-    draft = empty_home / "postgres" / "data.draft"
-    draft.mkdir(parents=True)
-    (draft / "PG_VERSION").write_text("18\n")
-
-    assert ask(new_server.start(), "SELECT 1") == (1,)
-    assert not draft.exists()
 
 
 @pytest.mark.parametrize(

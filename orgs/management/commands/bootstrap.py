@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand
+from django.core.validators import validate_email
 
 from orgs import services
 
@@ -18,9 +20,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The organization, its owner, and how to print them."""
-        parser.add_argument("--org", required=True, metavar="NAME", help="name to make or find")
+        parser.add_argument(
+            "--org", required=True, type=read_name, metavar="NAME", help="name to make or find"
+        )
         parser.add_argument(
             "--email",
+            type=read_email,
             default="admin@waybill.localhost",
             help="the owner's login, made with a random password (default: %(default)s)",
         )
@@ -43,3 +48,20 @@ class Command(BaseCommand):
         self.stdout.write(f"API key       {made.api_key} (shown only now)")
         password = made.password or "unchanged: this login already existed"
         self.stdout.write(f"admin login   {made.email}, password {password}")
+
+
+def read_name(text: str) -> str:
+    """A name that an organization can have."""
+    name = text.strip()
+    if not 1 <= len(name) <= 255:
+        raise ArgumentTypeError("a name has 1 to 255 characters")
+    return name
+
+
+def read_email(text: str) -> str:
+    """An address that a person can log in with."""
+    try:
+        validate_email(text)
+    except ValidationError as error:
+        raise ArgumentTypeError(f"{text!r} is not an email address") from error
+    return text

@@ -27,6 +27,8 @@ PATIENCE_SECONDS = 30
 
 class Command(BaseCommand):
     help = "Run everything on this machine until Ctrl-C."
+    # Checks may look into the database, so they come after its migration.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
@@ -35,6 +37,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         ports.check_free(options["host"], options["port"])
         call_command("migrate", verbosity=0, interactive=False)
+        self.check()
         facts = bootstrap_once()
         connections.close_all()
         commands = {

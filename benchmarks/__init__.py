@@ -1,0 +1,1 @@
+"""What Waybill costs beside the raw limits of the same machine and database: `make bench`."""

@@ -1,0 +1,1 @@
+"""How Django writes what differs from language to language."""

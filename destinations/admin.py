@@ -1,0 +1,81 @@
+"""Destinations in the admin. Registered in `dispatch`, which knows what deleting one means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+
+from destinations import services
+from destinations.forms import DestinationForm
+from destinations.kinds import is_pushed
+from destinations.models import Destination
+from orgs.windows import LiveFilter, SavedByService, badge, pretty, tag_badges
+
+
+class DestinationAdmin(SavedByService, ModelAdmin):
+    """Where work goes."""
+
+    form = DestinationForm
+    list_display = ("label", "kind", "org", "shown_tags", "state", "updated_at")
+    list_filter = (LiveFilter, "type", ("org", AutocompleteSelectFilter))
+    list_select_related = ("org",)
+    search_fields = ("label",)
+    autocomplete_fields = ("org",)
+    show_facets = admin.ShowFacets.NEVER
+    add_fieldsets = ((None, {"fields": ("org", "label", "type", "config", "tags")}),)
+    fieldsets = (
+        (None, {"fields": ("org", "label", "kind", "config", "tags")}),
+        ("Facts", {"fields": ("id", "created_at", "updated_at")}),
+    )
+    shown_fieldsets = (
+        (None, {"fields": ("org", "label", "kind", "shown_config", "shown_tags")}),
+        ("Facts", {"fields": ("id", "created_at", "updated_at", "deleted_at")}),
+    )
+
+    @display(description="type", ordering="type")
+    def kind(self, destination: Destination) -> SafeString:
+        """Its type as the API names it; grey where nothing is delivered to it yet."""
+        return badge(destination.type, "info" if is_pushed(destination.type) else "")
+
+    @display(description="config")
+    def shown_config(self, destination: Destination) -> SafeString:
+        """The config as JSON."""
+        return pretty(destination.config)
+
+    @display(description="tags")
+    def shown_tags(self, destination: Destination) -> SafeString | str:
+        """The tags as labels."""
+        return tag_badges(destination.tags)
+
+    @display(description="state")
+    def state(self, destination: Destination) -> SafeString:
+        """Whether it is deleted."""
+        return badge("deleted") if destination.deleted_at else badge("live", "success")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The forms, or, where nothing may be changed, what there is."""
+        if obj and not self.has_change_permission(request, obj):
+            return self.shown_fieldsets
+        return super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Organization and type never change."""
+        return ("id", "created_at", "updated_at", *(("org", "kind") if obj else ()))
+
+    def save_model(
+        self, request: HttpRequest, obj: Destination, form: DestinationForm, change: bool
+    ) -> None:
+        """Create or update it as the API would."""
+        values = {name: form.cleaned_data[name] for name in ("label", "config", "tags")}
+        if change:
+            services.update_destination(destination=obj, changes=values)
+        else:
+            made = services.create_destination(org_id=obj.org_id, type=obj.type, **values)
+            obj.pk = made.pk
+            obj.refresh_from_db()

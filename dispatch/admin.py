@@ -1,0 +1,348 @@
+"""Actions, lanes and the end of destinations in the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.paginator import InfinitePaginator
+
+from config.errors import DomainError
+from destinations.admin import DestinationAdmin
+from destinations.models import Destination
+from dispatch import services
+from dispatch.models import (
+    IN_FLIGHT,
+    ActionEvent,
+    ActionPayload,
+    ActionRecord,
+    Lane,
+    LaneUse,
+    Status,
+)
+from dispatch.overview import COLOURS
+from orgs.windows import SoftlyDeleted, Window, badge, pretty, tag_badges
+
+OPERATE = "dispatch.change_actionrecord"
+ERROR_START = 80
+
+
+@admin.register(Destination)
+class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
+    """Destinations, with what only this level knows: the work that is on its way to them."""
+
+    delete_note = (
+        "It is unlinked from every definition, and its label is free again. Forced, actions that "
+        "are not over end as failed; they can be replayed."
+    )
+
+    def delete_row(self, request: HttpRequest, row: Destination, *, force: bool) -> None:
+        """Delete it, and end what is open when forced."""
+        services.delete_destination(destination=row, force=force, actor=request.user.email)
+
+
+class EventInline(Window, TabularInline):
+    """What happened to an action, newest first."""
+
+    model = ActionEvent
+    verbose_name_plural = "timeline"
+    fields = ("created_at", "what", "status_label", "attempt", "said")
+    readonly_fields = fields
+    ordering = ("-id",)
+    per_page = 50
+    hide_title = True
+
+    @display(description="what")
+    def what(self, event: ActionEvent) -> str:
+        """What happened."""
+        text = event.get_kind_display()
+        return text[:1].upper() + text[1:]
+
+    @display(description="status")
+    def status_label(self, event: ActionEvent) -> SafeString:
+        """The action's status from then on."""
+        return show_status(event.status)
+
+    @display(description="detail")
+    def said(self, event: ActionEvent) -> SafeString | str:
+        """What is known of it: the message first, then the rest."""
+        detail = dict(event.detail or {})
+        if replayed_as := detail.pop("replayed_as", None):
+            return link_to_record(int(replayed_as))
+        message = detail.pop("message", "")
+        rest = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in detail.items())
+        return format_html("{} <small>{}</small>", message, rest)
+
+
+def show_status(status: str) -> SafeString:
+    """A status as a coloured label."""
+    return badge(Status(status).label, COLOURS[Status(status)])
+
+
+def link_to_record(record_id: int) -> SafeString:
+    """A link to an action."""
+    url = reverse("admin:dispatch_actionrecord_change", args=[record_id])
+    return format_html('<a href="{}" class="text-link">action {}</a>', url, record_id)
+
+
+def _dialog(title: str, description: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "description": description,
+        "form_class": None,
+        "form_submit_text": title,
+    }
+
+
+@admin.register(ActionRecord)
+class RecordAdmin(Window, ModelAdmin):
+    """Actions: a window with two buttons. Nothing here counts or sorts the whole table."""
+
+    inlines = (EventInline,)
+    actions = ("cancel_selected", "replay_selected")
+    actions_detail = ("replay", "cancel")
+    list_display = (
+        "id", "status_label", "definition", "destination", "org", "attempt", "created_at",
+        "available_at", "error",
+    )  # fmt: skip
+    list_filter = (
+        "status",
+        ("org", AutocompleteSelectFilter),
+        ("destination", AutocompleteSelectFilter),
+        "destination__type",
+    )
+    list_select_related = ("definition", "destination", "org")
+    list_per_page = 50
+    list_disable_select_all = True
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-id",)
+    sortable_by = ()
+    search_fields = ("id",)
+    search_help_text = "Id, or variant"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("status_label", "error_message"),
+                    ("definition", "destination"),
+                    ("org", "lane"),
+                    ("attempt", "failures"),
+                    ("created_at", "available_at"),
+                    ("started_at", "completed_at"),
+                    ("timeout_at", "deadline_at"),
+                    ("shown_tags", "replayed_from"),
+                )
+            },
+        ),
+        ("Payload", {"fields": ("input", "result")}),
+    )
+
+    @display(description="status")
+    def status_label(self, record: ActionRecord) -> SafeString:
+        """Its status, in colour."""
+        return show_status(record.status)
+
+    @display(description="error")
+    def error(self, record: ActionRecord) -> str:
+        """How its error starts."""
+        text = record.error_message
+        return text if len(text) <= ERROR_START else f"{text[:ERROR_START]}…"
+
+    @display(description="tags")
+    def shown_tags(self, record: ActionRecord) -> SafeString | str:
+        """Its tags."""
+        return tag_badges(record.tags)
+
+    @display(description="replay of")
+    def replayed_from(self, record: ActionRecord) -> SafeString | str:
+        """The action that this one repeats."""
+        return link_to_record(record.replay_of) if record.replay_of else "-"
+
+    @display(description="input")
+    def input(self, record: ActionRecord) -> SafeString | str:
+        """What was handed in."""
+        payload = ActionPayload.objects.filter(record_id=record.pk).first()
+        return pretty(orjson.loads(payload.input)) if payload else "No longer kept."
+
+    @display(description="result")
+    def result(self, record: ActionRecord) -> SafeString | str:
+        """What came back."""
+        payload = ActionPayload.objects.filter(record_id=record.pk, result__isnull=False).first()
+        return pretty(orjson.loads(payload.result)) if payload else "-"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """By id, or by variant: both exact, so that an index finds them."""
+        term = search_term.strip()
+        if term.isascii() and term.isdigit() and len(term) < 19:
+            return queryset.filter(pk=int(term)), False
+        return (queryset.filter(definition__variant=term) if term else queryset), False
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Cancel while it is open, replay once it is over."""
+        record = self.get_object(request, object_id)
+        over = record is not None and record.completed_at is not None
+        hidden = "cancel" if over else "replay"
+        buttons = super().get_actions_detail(request, object_id)
+        return [button for button in buttons if not button.action_name.endswith(f"_{hidden}")]
+
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may cancel and replay."""
+        return bool(request.user.has_perm(OPERATE))
+
+    @action(
+        description="Cancel",
+        permissions=["operate"],
+        icon="block",
+        variant=ActionVariant.DANGER,
+        dialog=_dialog(
+            "Cancel this action", "A delivery under way may still happen; it changes nothing."
+        ),
+    )
+    def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """End the action."""
+        record = self.get_object(request, object_id)
+        self._try(request, [record], services.cancel_record, "canceled")
+        return self._go_to(record)
+
+    @action(
+        description="Replay",
+        permissions=["operate"],
+        icon="replay",
+        variant=ActionVariant.PRIMARY,
+        dialog=_dialog(
+            "Replay this action",
+            "A new action with the same payload, version and tags, routed as things are now.",
+        ),
+    )
+    def replay(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Hand it in again, and show the new action."""
+        record = self.get_object(request, object_id)
+        made = self._try(request, [record], services.replay_record, "replayed")
+        return self._go_to(made[0] if made else record)
+
+    @admin.action(description="Cancel the selected actions", permissions=["operate"])
+    def cancel_selected(self, request: HttpRequest, records: QuerySet) -> None:
+        """End them."""
+        self._try(request, records[: self.list_per_page], services.cancel_record, "canceled")
+
+    @admin.action(description="Replay the selected actions", permissions=["operate"])
+    def replay_selected(self, request: HttpRequest, records: QuerySet) -> None:
+        """Hand them in again."""
+        self._try(request, records[: self.list_per_page], services.replay_record, "replayed")
+
+    def _try(
+        self, request: HttpRequest, records: Any, change: Callable[..., Any], done: str
+    ) -> list[Any]:
+        """What the service gave for each action; what it refused is told."""
+        given = []
+        for record in records:
+            try:
+                given.append(change(record=record, actor=request.user.email))
+            except DomainError as error:
+                self.message_user(request, f"Action {record.pk}: {error}", messages.ERROR)
+            else:
+                self.log_change(request, record, f"{done.capitalize()}.")
+        if given:
+            text = f"{len(given)} action{'s' if len(given) > 1 else ''} {done}."
+            self.message_user(request, text, messages.SUCCESS)
+        return given
+
+    def _go_to(self, record: Any) -> HttpResponse:
+        """Has the page's script open an action."""
+        url = reverse("admin:dispatch_actionrecord_change", args=[record.id])
+        return HttpResponse(headers={"HX-Redirect": url})
+
+
+def _count_records(*statuses: Status) -> Coalesce:
+    """How many of a lane's actions are in these statuses."""
+    records = ActionRecord.objects.filter(lane=OuterRef("pk"), status__in=statuses)
+    counted = records.order_by().values("lane").annotate(count=Count("id")).values("count")
+    return Coalesce(Subquery(counted), 0)
+
+
+class LaneUseInline(Window, TabularInline):
+    """The variants that use a lane."""
+
+    model = LaneUse
+    fields = ("variant", "org")
+    readonly_fields = fields
+    verbose_name_plural = "used by"
+    per_page = 50
+    hide_title = True
+
+
+@admin.register(Lane)
+class LaneAdmin(Window, ModelAdmin):
+    """What limits apply to, and how much of them is in use."""
+
+    inlines = (LaneUseInline,)
+    list_display = ("destination", "shown_tags", "org", "running", "unsettled", "created_at")
+    list_filter = (
+        ("org", AutocompleteSelectFilter),
+        ("destination", AutocompleteSelectFilter),
+    )
+    list_select_related = ("destination", "org")
+    list_per_page = 50
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-id",)
+    search_fields = ("destination__label",)
+    fieldsets = (
+        (None, {"fields": ("destination", "shown_tags", "org")}),
+        ("Limits", {"fields": ("running", "unsettled", "created_at")}),
+    )
+
+    @display(description="tags")
+    def shown_tags(self, lane: Lane) -> SafeString | str:
+        """What its actions are tagged with."""
+        return tag_badges(lane.tags)
+
+    @display(description="running / limit")
+    def running(self, lane: Lane) -> str:
+        """How many deliveries are under way, and how many may be."""
+        return f"{lane.running_now:,} / {lane.running_limit:,}"  # type: ignore[attr-defined]
+
+    @display(description="unsettled / limit")
+    def unsettled(self, lane: Lane) -> str:
+        """How many are delivered or under way and not settled, and how many may be."""
+        return f"{lane.unsettled_now:,} / {lane.unsettled_limit:,}"  # type: ignore[attr-defined]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """With how much of the limits is in use: never more than these rows of an index."""
+        lanes: QuerySet = super().get_queryset(request)
+        return lanes.annotate(
+            running_now=_count_records(Status.RUNNING), unsettled_now=_count_records(*IN_FLIGHT)
+        )
+
+
+@admin.register(LaneUse)
+class LaneUseAdmin(Window, ModelAdmin):
+    """Which variant has used which lane: at most 1,000 lanes a variant."""
+
+    list_display = ("variant", "lane", "org")
+    list_filter = (("org", AutocompleteSelectFilter),)
+    list_select_related = ("lane__destination", "org")
+    list_per_page = 50
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-id",)
+    search_fields = ("variant",)

@@ -1,0 +1,207 @@
+"""Organizations, people and keys in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+
+from orgs import services
+from orgs.models import ApiKey, Membership, Organization, Permission, User
+from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
+
+admin.site.unregister(Group)
+# Deleting has consequences, so it goes through services, one row at a time.
+admin.site.disable_action("delete_selected")
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ModelAdmin):
+    """Tenants."""
+
+    list_display = ("name", "slug", "tenant_id", "created_at")
+    list_filter = ()
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+    readonly_fields = ("tenant_id", "created_at", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("name", "slug")}),
+        ("Facts", {"fields": ("tenant_id", "created_at", "updated_at")}),
+    )
+
+    def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
+        """Save it, and when."""
+        obj.updated_at = Now()
+        super().save_model(request, obj, form, change)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Everything belongs to an organization: none is deleted here."""
+        return False
+
+
+class LowerCaseEmail(forms.ModelForm):
+    """People log in with their address in lower case, as `create_user` stores it."""
+
+    def clean_email(self) -> str:
+        """The address in lower case."""
+        email: str = self.cleaned_data["email"]
+        return email.lower()
+
+
+class NewUserForm(LowerCaseEmail, UserCreationForm):
+    """A person and their first password."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+
+class UserForm(LowerCaseEmail, UserChangeForm):
+    """A person; the password has a form of its own."""
+
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    """People. Nobody is deleted, for what they did stays in the history: deactivate them."""
+
+    form = UserForm
+    add_form = NewUserForm
+    change_password_form = AdminPasswordChangeForm
+    ordering = ("email",)
+    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("email", "name")
+    filter_horizontal = ("user_permissions",)
+    readonly_fields = ("last_login", "created_at")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        ("May", {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+        ("Facts", {"fields": ("last_login", "created_at")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Only a superuser gives rights away."""
+        if request.user.is_superuser:
+            return self.readonly_fields
+        return (*self.readonly_fields, "is_staff", "is_superuser", "user_permissions")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a superuser changes a superuser."""
+        if getattr(obj, "is_superuser", False) and not request.user.is_superuser:
+            return False
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Deactivate them instead."""
+        return False
+
+
+@admin.register(Membership)
+class MembershipAdmin(ModelAdmin):
+    """Who is in which organization."""
+
+    list_display = ("user", "org", "shown_permissions", "created_at")
+    list_filter = (("org", AutocompleteSelectFilter),)
+    search_fields = ("user__email", "org__name")
+    autocomplete_fields = ("org", "user")
+    readonly_fields = ("created_at",)
+
+    @display(description="permissions")
+    def shown_permissions(self, member: Membership) -> str:
+        """What they may do there."""
+        return ", ".join(member.permissions)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """With what its name is made of."""
+        return super().get_queryset(request).select_related("user", "org")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Permissions are ticked."""
+        if db_field.name == "permissions":
+            return forms.MultipleChoiceField(
+                choices=Permission.choices, widget=UnfoldAdminCheckboxSelectMultiple
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+class KeyForm(ServiceForm):
+    """A new key; its organization is its member's."""
+
+    class Meta:
+        model = ApiKey
+        fields = ("member", "description", "expires_at")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
+    """Keys: made and ended. The secret is shown once, its hash never."""
+
+    form = KeyForm
+    delete_note = "The next call with this key is refused. There is no way back."
+    list_display = ("description", "masked", "org", "member", "state", "last_used_at", "expires_at")
+    list_filter = (LiveFilter, ("org", AutocompleteSelectFilter))
+    search_fields = ("description", "prefix")
+    autocomplete_fields = ("member",)
+    ordering = ("-id",)
+    empty_value_display = "never"
+    fields = (
+        "description", "masked", "state", "org", "member", "created_at", "last_used_at", "expires_at",
+    )  # fmt: skip
+    add_fieldsets = ((None, {"fields": ("member", "description", "expires_at")}),)
+
+    @display(description="key")
+    def masked(self, key: ApiKey) -> SafeString:
+        """What may be shown of the secret."""
+        return format_html("<code>{}</code>", key.masked)
+
+    @display(description="state")
+    def state(self, key: ApiKey) -> SafeString:
+        """Whether it opens anything."""
+        if key.deleted_at:
+            return badge("deleted")
+        expired = key.expires_at and key.expires_at <= timezone.now()
+        return badge("expired", "warning") if expired else badge("live", "success")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """With whom it belongs to."""
+        return super().get_queryset(request).select_related("org", "member__user", "member__org")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A key is what it is; end it and make another."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        """Make the key and show its secret, this once."""
+        made, material = services.create_key(
+            member=obj.member, description=obj.description, expires_at=obj.expires_at
+        )
+        obj.pk = made.pk
+        obj.refresh_from_db()
+        shown = format_html("The secret of this key, shown only now: <code>{}</code>", material)
+        self.message_user(request, shown, messages.WARNING)
+
+    def delete_row(self, request: HttpRequest, row: ApiKey, *, force: bool) -> None:
+        """End the key."""
+        services.delete_key(key=row)

@@ -1,0 +1,203 @@
+"""What every app's admin builds on: windows on facts, and forms whose saving is a service call.
+
+Operators change things through the services, so that what holds in the API holds here, and
+what a service refuses is shown at the input it speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from config.errors import ConflictError, DomainError, Fault
+from orgs.models import LiveQuerySet
+
+SHOWN_CHARACTERS = 100_000
+
+
+def badge(text: str, variant: str = "") -> SafeString:
+    """A coloured label: success, danger, warning, info, primary or grey."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": variant})
+
+
+def pretty(value: Any) -> SafeString:
+    """JSON as a person reads it, cut where it is endless."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    if len(text) > SHOWN_CHARACTERS:
+        text = f"{text[:SHOWN_CHARACTERS]}\n… {len(text):,} characters in all; the API gives them."
+    return format_html('<pre class="waybill-json">{}</pre>', text)
+
+
+def tag_badges(tags: dict[str, str] | None) -> SafeString | str:
+    """Tags as grey labels."""
+    text = " ".join(f"{key}={value}" for key, value in sorted((tags or {}).items()))
+    return format_html('<span class="waybill-tags">{}</span>', text) if text else "-"
+
+
+def split_pointer(pointer: str | None) -> list[str]:
+    """The keys of a JSON Pointer (RFC 6901)."""
+    return [
+        part.replace("~1", "/").replace("~0", "~") for part in (pointer or "").split("/")[1:]
+    ]
+
+
+class Window:
+    """Rows of facts: to be looked at, not to be made, changed or deleted. For admins and inlines."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody writes facts."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody rewrites facts."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts stay."""
+        return False
+
+
+class LiveFilter(admin.SimpleListFilter):
+    """Live rows, unless deleted ones are asked for."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """What can be asked for besides the live rows."""
+        return [("deleted", "Deleted"), ("all", "All")]
+
+    def choices(self, changelist: Any) -> Iterable[Any]:
+        """The choices, the first of which is what one sees unasked."""
+        first, *others = super().choices(changelist)
+        return [{**first, "display": "Live"}, *others]
+
+    def queryset(self, request: HttpRequest, queryset: LiveQuerySet) -> models.QuerySet:
+        """The rows in the state asked for."""
+        if self.value() == "all":
+            return queryset
+        return queryset.exclude(deleted_at=None) if self.value() else queryset.live()
+
+
+class ServiceForm(forms.ModelForm):
+    """A form whose saving is a service call; `refusal` is what the service said no with."""
+
+    refusal: DomainError | None = None
+
+    def clean(self) -> dict[str, Any] | None:
+        """The input, with what the service refused of it."""
+        cleaned = super().clean()
+        if self.refusal:
+            self.add_faults(self.refusal.faults)
+        return cleaned
+
+    def add_faults(self, faults: Sequence[Fault]) -> None:
+        """Show each fault at the field its pointer leads to."""
+        for fault in faults:
+            name, *path = split_pointer(fault.pointer) or [""]
+            field = self.fields.get(name)
+            at = f" (at {fault.pointer})" if path else ""
+            self.add_error(name if field else None, f"{fault.message}{at}")
+            if hasattr(field, "mark"):
+                field.mark(path, fault.message)
+
+    def validate_unique(self) -> None:
+        """Left to the service, which names what is taken."""
+
+    def validate_constraints(self) -> None:
+        """Left to the service as well."""
+
+
+class SavedByService:
+    """An admin whose `save_model` calls a service. Its form is a `ServiceForm`.
+
+    A refusal has undone the transaction by the time it arrives here; the form is then shown
+    once more, with the refusal in it. A deleted row is a window.
+    """
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The form, saved or shown with what is wrong."""
+        try:
+            return self._changeform(request, *args, **kwargs)
+        except DomainError as error:
+            request.refusal = error  # type: ignore[attr-defined]
+            return self._changeform(request, *args, **kwargs)
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> type[ServiceForm]:
+        """The form, which knows what was refused."""
+        form: type[ServiceForm] = super().get_form(request, *args, **kwargs)  # type: ignore[misc]
+        form.refusal = getattr(request, "refusal", None)
+        return form
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only what lives can be changed."""
+        allowed: bool = super().has_change_permission(request, obj)  # type: ignore[misc]
+        return allowed and getattr(obj, "deleted_at", None) is None
+
+    def _changeform(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().changeform_view(  # type: ignore[misc]
+            request, *args, **kwargs
+        )
+        return response
+
+
+class SoftlyDeleted:
+    """An admin whose rows a service deletes, softly: `delete_row` calls it."""
+
+    delete_note = ""
+
+    def delete_row(self, request: HttpRequest, row: Any, *, force: bool) -> None:
+        """Call the service."""
+        raise NotImplementedError
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only what lives can be deleted."""
+        allowed: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]
+        return allowed and getattr(obj, "deleted_at", None) is None
+
+    def delete_view(
+        self: Any, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Asks, then deletes; a conflict is shown with the way to force it."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_delete_permission(request, row):
+            raise PermissionDenied
+        refusal = self._delete(request, row) if request.method == "POST" else None
+        if request.method == "POST" and refusal is None:
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Delete {row}",
+            "opts": self.opts,
+            "object": row,
+            "note": self.delete_note,
+            "refusal": refusal,
+            "can_force": isinstance(refusal, ConflictError),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/delete_row.html", context)
+
+    def _delete(self: Any, request: HttpRequest, row: Any) -> DomainError | None:
+        try:
+            with transaction.atomic():
+                self.delete_row(request, row, force="force" in request.POST)
+                self.log_deletions(request, self.model.objects.filter(pk=row.pk))
+        except DomainError as error:
+            return error
+        self.message_user(request, f"{row} is deleted.", messages.SUCCESS)
+        return None

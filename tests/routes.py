@@ -1,0 +1,81 @@
+"""Every route of the API, as the URLconf has it, with what the OpenAPI document says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from config.api import ApiView
+from config.urls import openapi_document
+
+DOCUMENT = orjson.loads(openapi_document())
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path."""
+
+    method: str
+    path: str
+    view: type[ApiView]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def operation(self) -> dict[str, Any]:
+        """Its entry in the document."""
+        return DOCUMENT["paths"][self.path][self.method.lower()]
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether it reads a body."""
+        return "requestBody" in self.operation
+
+    @property
+    def example(self) -> Any:
+        """The body that the document shows; None where it takes none."""
+        if not self.takes_body:
+            return None
+        (example,) = self.operation["requestBody"]["content"]["application/json"][
+            "examples"
+        ].values()
+        return example["value"]
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it answers a page of rows."""
+        return any(parameter["name"] == "take" for parameter in self.operation.get("parameters", ()))
+
+    @property
+    def names_rows(self) -> bool:
+        """Whether its path names a row below the organization."""
+        return "{org_id}" in self.path and self.path.count("{") > 1
+
+    def fill(self, rows: dict[str, Any]) -> str:
+        """The path for these rows, found by the word before each of its parameters:
+        `/keys/{id}` is the id of `rows["keys"]`."""
+        return re.sub(r"(\w+)/\{\w+\}", lambda found: f"{found[1]}/{rows[found[1]]}", self.path)
+
+
+def _patterns(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
+    for entry in resolver.url_patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from _patterns(entry, path)
+        else:
+            yield re.sub(r"<\w+:(\w+)>", r"{\1}", path), entry
+
+
+PATHS = [(path, entry) for path, entry in _patterns(get_resolver()) if path.startswith("/v1")]
+ROUTES = [
+    Route(method.upper(), path, entry.callback.view_class)
+    for path, entry in PATHS
+    for method in entry.callback.view_class.http_method_names
+    if method != "head" and hasattr(entry.callback.view_class, method)
+]

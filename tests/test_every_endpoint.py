@@ -1,0 +1,198 @@
+"""What holds for every route of the API. The routes come from the URLconf: a new one is covered
+here by itself, and says so when its rows or its example are missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from jsonschema import Draft202012Validator, FormatChecker
+
+from actions.schemas import EXAMPLE
+from config.api import ApiView
+from orgs.models import Organization
+from tests import factories
+from tests.client import ApiClient, codes
+from tests.routes import DOCUMENT, PATHS, ROUTES
+from tests.stored import everything_stored
+
+NOBODYS = 10**15
+INPUT = {"recipient": "user@example.com", "subject": "Hi", "body": "Hello"}
+
+every_route = pytest.mark.parametrize("route", ROUTES, ids=str)
+org_routes = pytest.mark.parametrize(
+    "route", [route for route in ROUTES if "{org_id}" in route.path], ids=str
+)
+row_routes = pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.names_rows], ids=str
+)
+
+
+def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
+    """One row of each kind, by the word that stands before its id in a path."""
+    destination = factories.make_destination(org)
+    definition = factories.make_definition(org, variant, schema=EXAMPLE["schema"])
+    factories.make_key(org)
+    return {
+        "orgs": org.pk,
+        "keys": org.keys.latest("id").pk,
+        "destinations": destination.pk,
+        "definitions": definition.pk,
+        "records": factories.make_record(org, variant, input=INPUT).pk,
+        "ingress": variant,
+    }
+
+
+@pytest.fixture
+def ours(acme):
+    return make_rows(acme)
+
+
+@pytest.fixture
+def theirs(globex):
+    return make_rows(globex, "send_letter")
+
+
+def documented(answer: Any, operation: dict[str, Any]) -> None:
+    """Check an answer against what the document says of its status."""
+    response = operation["responses"][str(answer.status_code)]
+    schema = response["content"]["application/json"]["schema"]
+    Draft202012Validator(
+        {**schema, "components": DOCUMENT["components"]}, format_checker=FormatChecker()
+    ).validate(answer.json())
+
+
+def without(answer: Any, rows: dict[str, Any]) -> str:
+    """The answer's text with the rows' ids made alike."""
+    text = answer.content.decode()
+    for row in sorted(map(str, rows.values()), key=len, reverse=True):
+        text = text.replace(row, "?")
+    return text
+
+
+def test_every_path_of_the_api_is_ours_and_there_once():
+    paths = [path for path, _ in PATHS]
+
+    assert len(ROUTES) > 20
+    assert len(paths) == len(set(paths))
+    assert all(issubclass(entry.callback.view_class, ApiView) for _, entry in PATHS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("slash", ["", "/"])
+@every_route
+def test_without_a_key_it_is_401(route, slash):
+    rows = dict.fromkeys(("orgs", "keys", "destinations", "definitions", "records", "ingress"), 1)
+
+    answer = ApiClient(Organization(pk=1), None).call(
+        route.method, route.fill(rows) + slash, route.example, Accept="text/html"
+    )
+
+    assert answer.status_code == 401
+    assert codes(answer) == [("UNAUTHORIZED", None)]
+    documented(answer, route.operation)
+
+
+@every_route
+def test_with_a_key_and_rows_of_ones_own_it_answers_as_documented(route, api, ours):
+    answer = api.call(route.method, route.fill(ours), route.example)
+
+    assert answer["Content-Type"] == "application/json"
+    # 404: the example of a settlement names no action of ours. 409: what is done is done.
+    assert answer.status_code in (200, 404, 409)
+    assert answer.status_code == 200 or route.method == "POST"
+    documented(answer, route.operation)
+
+
+@org_routes
+def test_with_the_key_of_another_organization_it_is_404_as_if_there_were_none(route, api, theirs):
+    nobodys = {**theirs, "orgs": NOBODYS}
+    before = everything_stored()
+
+    answer = api.call(route.method, route.fill(theirs), route.example)
+
+    assert answer.status_code == 404
+    assert codes(answer) == [("NOT_FOUND", None)]
+    none = api.call(route.method, route.fill(nobodys), route.example)
+    assert without(answer, theirs) == without(none, nobodys)
+    assert everything_stored() == before
+
+
+@row_routes
+def test_a_row_of_another_organization_is_404_as_if_there_were_none(route, api, ours, theirs):
+    # Each row of the path in turn, the others being our own.
+    for word in [word for word in ours if word != "orgs" and f"{word}/{{" in route.path]:
+        mixed, nobodys = {**ours, word: theirs[word]}, {**ours, word: NOBODYS}
+        before = everything_stored()
+
+        answer = api.call(route.method, route.fill(mixed), route.example)
+
+        assert answer.status_code == 404, word
+        assert codes(answer) == [("NOT_FOUND", None)]
+        none = api.call(route.method, route.fill(nobodys), route.example)
+        assert without(answer, mixed) == without(none, nobodys)
+        assert everything_stored() == before
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if "{org_id}" not in route.path], ids=str
+)
+def test_a_route_without_an_organization_in_its_path_reaches_only_the_keys_own(route, api, theirs):
+    body = route.example
+    for part in (body, *(body or {}).get("actions", ())):
+        if part and "variant" in part:
+            part["variant"] = theirs["ingress"]
+        if part and "action_record_id" in part:
+            part["action_record_id"] = str(theirs["records"])
+    before = everything_stored()
+
+    answer = api.call(route.method, route.fill(theirs), body)
+
+    documented(answer, route.operation)
+    assert everything_stored() == before
+    assert str(theirs["orgs"]) not in str(answer.json().get("data"))
+
+
+@org_routes
+def test_a_member_without_the_permission_is_403(route, api, acme, ours):
+    acme.memberships.update(permissions=[])
+
+    answer = api.call(route.method, route.fill(ours), route.example)
+
+    assert answer.status_code == 403
+    assert codes(answer) == [("FORBIDDEN", None)]
+    documented(answer, route.operation)
+
+
+@pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))
+def test_a_method_that_it_does_not_have_is_405(path, api, ours):
+    routes = [route for route in ROUTES if route.path == path]
+    methods = {"GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"}
+
+    for method in methods - {route.method for route in routes}:
+        answer = api.call(method, routes[0].fill(ours))
+
+        assert answer.status_code == 405, method
+        assert codes(answer) == [("METHOD_NOT_ALLOWED", None)]
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.is_list], ids=str)
+def test_a_list_takes_the_same_queries_for_any_number_of_rows(route, api, acme, ours):
+    path = route.fill(ours)
+    assert api.data(api.get(path))["count"] >= 1
+    with CaptureQueriesContext(connection) as few:
+        api.get(path)
+    for number in range(4):
+        make_rows(acme, f"variant {number}")
+    for definition in acme.definitions.all():
+        for destination in acme.destinations.all():
+            definition.links.create(org=acme, destination=destination)
+
+    with CaptureQueriesContext(connection) as many:
+        page = api.data(api.get(path))
+
+    assert page["count"] >= 5
+    assert len(many) == len(few), "\n".join(query["sql"] for query in many)
+    assert len(many) <= 6
