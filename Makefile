@@ -73,7 +73,7 @@ bench: $(RUNTIME) ## Measure what this machine can do
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: lock
-lock: $(DEV) ## Lock the newest dependencies that pyproject.toml allows
+lock: $(DEV) ## Lock what pyproject.toml asks for, with hashes
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) -c requirements.txt --group dev -o requirements-dev.txt
 

@@ -13,14 +13,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
-from unfold.decorators import action, display
+from unfold.decorators import action
 
 from actions import services
 from actions.forms import DefinitionForm, LinkForm, LinkFormSet, PublishForm
 from actions.models import ActionDefinition, DefinitionDestination
-from orgs.windows import LiveFilter, SavedByService, SoftlyDeleted, badge, pretty
+from orgs.windows import LiveFilter, SavedByService, SoftlyDeleted, badge, is_row_id, pretty
 
 
 class LinkInline(TabularInline):
@@ -44,7 +44,7 @@ class LinkInline(TabularInline):
 
 
 @admin.register(ActionDefinition)
-class DefinitionAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
+class DefinitionAdmin(SavedByService, SoftlyDeleted):
     """Contracts. A version is published once; its aliases and links may change."""
 
     form = DefinitionForm
@@ -62,9 +62,8 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
     ordering = ("variant", "-version")
     show_facets = admin.ShowFacets.NEVER
     add_fieldsets = (
-        (None, {"fields": ("org", "variant", "version", "description")}),
+        (None, {"fields": ("org", "variant", "version", "description", "alias")}),
         ("Contract", {"fields": ("schema",)}),
-        ("Names", {"fields": ("alias",)}),
     )
     fieldsets = (
         (None, {"fields": ("org", "variant", "version", "description", "alias")}),
@@ -77,17 +76,17 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
         ("Facts", {"fields": ("id", "created_at", "updated_at", "deleted_at")}),
     )
 
-    @display(description="version", ordering="version")
+    @admin.display(description="version", ordering="version")
     def shown_version(self, definition: ActionDefinition) -> SafeString:
         """The version as a label."""
         return badge(f"v{definition.version}", "primary")
 
-    @display(description="aliases")
+    @admin.display(description="aliases")
     def aliases(self, definition: ActionDefinition) -> str:
         """The aliases, if any."""
         return ", ".join(name.name for name in definition.names.all()) or "-"
 
-    @display(description="leads to")
+    @admin.display(description="leads to")
     def leads_to(self, definition: ActionDefinition) -> SafeString | str:
         """Its destinations, the default one in colour."""
         links = sorted(definition.links.all(), key=lambda link: not link.is_default)
@@ -96,24 +95,24 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
         ]
         return format_html_join(" ", "{}", shown) or "-"
 
-    @display(description="schema")
+    @admin.display(description="schema")
     def shown_schema(self, definition: ActionDefinition) -> SafeString:
         """The contract, readable."""
         return pretty(definition.read_schema())
 
-    @display(description="sha256")
+    @admin.display(description="sha256")
     def digest(self, definition: ActionDefinition) -> str:
         """What tells two contracts apart, whatever the order of their keys."""
         return bytes(definition.schema_digest).hex()
 
-    @display(description="state")
+    @admin.display(description="state")
     def state(self, definition: ActionDefinition) -> SafeString:
         """Whether it is deleted."""
         return badge("deleted") if definition.deleted_at else badge("live", "success")
 
-    @action(
+    @action(  # type: ignore[untyped-decorator]
         description="Publish the next version",
-        permissions=["add"],
+        permissions=["actions.add_actiondefinition"],
         icon="add",
     )
     def publish_next(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -141,17 +140,16 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
         """Links, once there is something to link."""
         return self.inlines if obj and obj.deleted_at is None else ()
 
-    def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
-    ) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """A form to publish with, or one to change what may change."""
         form = DefinitionForm if obj else PublishForm
-        return super().get_form(request, obj, change=change, form=form, **kwargs)
+        return super().get_form(request, obj, form=form, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The definition that a new version starts from."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        known = ActionDefinition.objects.filter(pk=_number(request.GET.get("from"))).first()
+        asked = request.GET.get("from", "")
+        known = ActionDefinition.objects.filter(pk=asked).first() if is_row_id(asked) else None
         if known is None:
             return initial
         schema = orjson.dumps(known.read_schema(), option=orjson.OPT_INDENT_2).decode()
@@ -163,7 +161,7 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
         }
 
     def save_model(
-        self, request: HttpRequest, obj: ActionDefinition, form: DefinitionForm, change: bool
+        self, request: HttpRequest, obj: ActionDefinition, form: DefinitionForm, change: Any
     ) -> None:
         """Publish a version, or change its names."""
         values = form.cleaned_data
@@ -174,7 +172,7 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
         else:
             self._publish(request, obj, values)
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: Any) -> None:
         """Link and unlink as ticked."""
         links = formset.save(commit=False)
         for link in formset.deleted_objects:
@@ -208,7 +206,3 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
             self.message_user(request, text, messages.WARNING)
         obj.pk = made.pk
         obj.refresh_from_db()
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None

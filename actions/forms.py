@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from unfold.forms import PaginationInlineFormSet
@@ -62,7 +62,7 @@ class PublishForm(DefinitionForm):
         label="JSON Schema",
         initial=NEW_SCHEMA,
         widget=UnfoldAdminTextareaWidget(
-            {"class": "waybill-code", "rows": 22, "spellcheck": "false", "wrap": "off"}
+            {"class": "waybill-code", "rows": 18, "spellcheck": "false", "wrap": "off"}
         ),
         help_text="2020-12, unless $schema says draft 4, 6, 7 or 2019-09.",
     )
@@ -93,7 +93,7 @@ class LinkFormSet(PaginationInlineFormSet):
     def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
         """Offer the organization's live destinations; a link that exists keeps its own."""
         super().add_fields(form, index)
-        destination = form.fields["destination"]
+        destination = cast(forms.ModelChoiceField, form.fields["destination"])
         destination.queryset = Destination.objects.of_org(self.instance.org_id)
         destination.disabled = form.instance.pk is not None
 

@@ -26,7 +26,7 @@ DEFINITION_CHANGES: dict[str, Any] = {
 }
 NEW_LINK: dict[str, Any] = {
     "type": "object",
-    "properties": {"is_default": {"type": "boolean", "default": False}},
+    "properties": {"is_default": {"type": "boolean"}},
     "additionalProperties": False,
 }
 LINK: dict[str, Any] = {

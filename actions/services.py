@@ -85,9 +85,12 @@ def delete_definition(*, definition: ActionDefinition) -> ActionDefinition:
 
 @transaction.atomic
 def link_destination(
-    *, definition: ActionDefinition, destination_id: int, is_default: bool
+    *, definition: ActionDefinition, destination_id: int, is_default: bool | None = None
 ) -> ActionDefinition:
-    """The definition linked to the destination; the one default moves here when asked."""
+    """The definition linked to the destination; the one default moves here when asked.
+
+    None leaves a link that is there as it is, and makes a new one that is no default.
+    """
     lock_definition(definition)
     destination = (
         Destination.objects.of_org(definition.org_id)
@@ -102,7 +105,8 @@ def link_destination(
     DefinitionDestination.objects.update_or_create(
         definition=definition,
         destination=destination,
-        defaults={"org_id": definition.org_id, "is_default": is_default},
+        defaults={} if is_default is None else {"is_default": is_default},
+        create_defaults={"org_id": definition.org_id, "is_default": bool(is_default)},
     )
     return _fresh(definition)
 

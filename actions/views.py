@@ -103,7 +103,7 @@ class LinkView(OrgView):
         linked = services.link_destination(
             definition=definition,
             destination_id=destination_id,
-            is_default=body.get("is_default", False),
+            is_default=body.get("is_default"),
         )
         return reply(show_definition(linked))
 

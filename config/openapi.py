@@ -51,6 +51,15 @@ REASONS = {
 }
 
 
+TAGS = {
+    "actions": "Kinds of work, and each piece of it.",
+    "api_keys": "What callers authenticate with.",
+    "destinations": "Where work goes.",
+    "ingress": "Handing work in, and reporting how it ended.",
+    "users": "Who is asking.",
+}
+
+
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema, or null."""
     return {"anyOf": [schema, {"type": "null"}]}
@@ -144,6 +153,7 @@ def finish_document(
     components: dict[str, Any] = {}
     result["paths"] = _hoist(copy.deepcopy(result["paths"]), components)
     result["security"] = [{"apiKey": []}]
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     result["servers"] = [{"url": "/", "description": "This Waybill"}]
     result["components"] = {
         "schemas": dict(sorted(components.items())),

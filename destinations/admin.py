@@ -7,9 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
-from unfold.decorators import display
 
 from destinations import services
 from destinations.forms import DestinationForm
@@ -18,7 +16,7 @@ from destinations.models import Destination
 from orgs.windows import LiveFilter, SavedByService, badge, pretty, tag_badges
 
 
-class DestinationAdmin(SavedByService, ModelAdmin):
+class DestinationAdmin(SavedByService):
     """Where work goes."""
 
     form = DestinationForm
@@ -38,22 +36,22 @@ class DestinationAdmin(SavedByService, ModelAdmin):
         ("Facts", {"fields": ("id", "created_at", "updated_at", "deleted_at")}),
     )
 
-    @display(description="type", ordering="type")
+    @admin.display(description="type", ordering="type")
     def kind(self, destination: Destination) -> SafeString:
         """Its type as the API names it; grey where nothing is delivered to it yet."""
         return badge(destination.type, "info" if is_pushed(destination.type) else "")
 
-    @display(description="config")
+    @admin.display(description="config")
     def shown_config(self, destination: Destination) -> SafeString:
         """The config as JSON."""
         return pretty(destination.config)
 
-    @display(description="tags")
+    @admin.display(description="tags")
     def shown_tags(self, destination: Destination) -> SafeString | str:
         """The tags as labels."""
         return tag_badges(destination.tags)
 
-    @display(description="state")
+    @admin.display(description="state")
     def state(self, destination: Destination) -> SafeString:
         """Whether it is deleted."""
         return badge("deleted") if destination.deleted_at else badge("live", "success")
@@ -69,7 +67,7 @@ class DestinationAdmin(SavedByService, ModelAdmin):
         return ("id", "created_at", "updated_at", *(("org", "kind") if obj else ()))
 
     def save_model(
-        self, request: HttpRequest, obj: Destination, form: DestinationForm, change: bool
+        self, request: HttpRequest, obj: Destination, form: DestinationForm, change: Any
     ) -> None:
         """Create or update it as the API would."""
         values = {name: form.cleaned_data[name] for name in ("label", "config", "tags")}

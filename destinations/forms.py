@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.forms.widgets import Media
@@ -32,7 +32,8 @@ class DrawnWidget(JSONFormWidget):
         ours = Media(
             css={"all": ["destinations/jsonform.css"]}, js=["destinations/typed_config.js"]
         )
-        return super().media + ours
+        media: Media = super().media
+        return media + ours
 
 
 class DrawnJSONField(forms.Field):
@@ -125,7 +126,7 @@ class DestinationForm(ServiceForm):
 
     def draw_config(self, kind: str) -> None:
         """Make the config's form that of this type; the page gets the other types' as well."""
-        config = self.fields["config"]
+        config = cast(DrawnJSONField, self.fields["config"])
         module = KINDS[kind]
         config.draw(
             module.CONFIG,
@@ -142,7 +143,7 @@ class DestinationForm(ServiceForm):
     def clean_config(self) -> dict[str, Any]:
         """The config, with the keys that its schema admits without naming them."""
         config: dict[str, Any] = self.cleaned_data["config"]
-        named = self.fields["config"].schema["properties"]
+        named = cast(DrawnJSONField, self.fields["config"]).schema["properties"]
         return {k: v for k, v in self.instance.config.items() if k not in named} | config
 
     def clean_tags(self) -> dict[str, str] | None:

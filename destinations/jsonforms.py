@@ -142,7 +142,8 @@ def _constants(branch: Schema) -> dict[str, JSON]:
 
 def _branch(schema: Schema, value: JSON) -> Schema:
     """The branch of a union that the value's constants choose; what is no union stays itself."""
-    for branch in schema.get("anyOf", ()):
+    branches: Sequence[Schema] = schema.get("anyOf", ())
+    for branch in branches:
         constants = _constants(branch)
         if constants and isinstance(value, dict) and constants.items() <= value.items():
             return branch

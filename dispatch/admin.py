@@ -13,11 +13,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
-from unfold.decorators import action, display
+from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.paginator import InfinitePaginator
 
 from config.errors import DomainError
 from destinations.admin import DestinationAdmin
@@ -33,7 +32,7 @@ from dispatch.models import (
     Status,
 )
 from dispatch.overview import COLOURS
-from orgs.windows import SoftlyDeleted, Window, badge, pretty, tag_badges
+from orgs.windows import LongTable, SoftlyDeleted, Window, badge, is_row_id, pretty, tag_badges
 
 OPERATE = "dispatch.change_actionrecord"
 ERROR_START = 80
@@ -50,7 +49,7 @@ class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
 
     def delete_row(self, request: HttpRequest, row: Destination, *, force: bool) -> None:
         """Delete it, and end what is open when forced."""
-        services.delete_destination(destination=row, force=force, actor=request.user.email)
+        services.delete_destination(destination=row, force=force, actor=request.user.get_username())
 
 
 class EventInline(Window, TabularInline):
@@ -64,18 +63,18 @@ class EventInline(Window, TabularInline):
     per_page = 50
     hide_title = True
 
-    @display(description="what")
+    @admin.display(description="what")
     def what(self, event: ActionEvent) -> str:
         """What happened."""
         text = event.get_kind_display()
         return text[:1].upper() + text[1:]
 
-    @display(description="status")
+    @admin.display(description="status")
     def status_label(self, event: ActionEvent) -> SafeString:
         """The action's status from then on."""
         return show_status(event.status)
 
-    @display(description="detail")
+    @admin.display(description="detail")
     def said(self, event: ActionEvent) -> SafeString | str:
         """What is known of it: the message first, then the rest."""
         detail = dict(event.detail or {})
@@ -97,17 +96,18 @@ def link_to_record(record_id: int) -> SafeString:
     return format_html('<a href="{}" class="text-link">action {}</a>', url, record_id)
 
 
-def _dialog(title: str, description: str) -> dict[str, Any]:
+def _dialog(title: str, description: str, submit: str) -> dict[str, Any]:
+    """Unfold asks with it, so that what a button does comes by POST."""
     return {
         "title": title,
         "description": description,
         "form_class": None,
-        "form_submit_text": title,
+        "form_submit_text": submit,
     }
 
 
 @admin.register(ActionRecord)
-class RecordAdmin(Window, ModelAdmin):
+class RecordAdmin(Window, LongTable):
     """Actions: a window with two buttons. Nothing here counts or sorts the whole table."""
 
     inlines = (EventInline,)
@@ -124,13 +124,6 @@ class RecordAdmin(Window, ModelAdmin):
         "destination__type",
     )
     list_select_related = ("definition", "destination", "org")
-    list_per_page = 50
-    list_disable_select_all = True
-    paginator = InfinitePaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
-    sortable_by = ()
     search_fields = ("id",)
     search_help_text = "Id, or variant"
     fieldsets = (
@@ -152,45 +145,45 @@ class RecordAdmin(Window, ModelAdmin):
         ("Payload", {"fields": ("input", "result")}),
     )
 
-    @display(description="status")
+    @admin.display(description="status")
     def status_label(self, record: ActionRecord) -> SafeString:
         """Its status, in colour."""
         return show_status(record.status)
 
-    @display(description="error")
+    @admin.display(description="error")
     def error(self, record: ActionRecord) -> str:
         """How its error starts."""
         text = record.error_message
         return text if len(text) <= ERROR_START else f"{text[:ERROR_START]}…"
 
-    @display(description="tags")
+    @admin.display(description="tags")
     def shown_tags(self, record: ActionRecord) -> SafeString | str:
         """Its tags."""
         return tag_badges(record.tags)
 
-    @display(description="replay of")
+    @admin.display(description="replay of")
     def replayed_from(self, record: ActionRecord) -> SafeString | str:
         """The action that this one repeats."""
         return link_to_record(record.replay_of) if record.replay_of else "-"
 
-    @display(description="input")
+    @admin.display(description="input")
     def input(self, record: ActionRecord) -> SafeString | str:
         """What was handed in."""
         payload = ActionPayload.objects.filter(record_id=record.pk).first()
         return pretty(orjson.loads(payload.input)) if payload else "No longer kept."
 
-    @display(description="result")
+    @admin.display(description="result")
     def result(self, record: ActionRecord) -> SafeString | str:
         """What came back."""
-        payload = ActionPayload.objects.filter(record_id=record.pk, result__isnull=False).first()
-        return pretty(orjson.loads(payload.result)) if payload else "-"
+        payload = ActionPayload.objects.filter(record_id=record.pk).first()
+        return pretty(orjson.loads(payload.result)) if payload and payload.result else "-"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
         """By id, or by variant: both exact, so that an index finds them."""
         term = search_term.strip()
-        if term.isascii() and term.isdigit() and len(term) < 19:
+        if is_row_id(term):
             return queryset.filter(pk=int(term)), False
         return (queryset.filter(definition__variant=term) if term else queryset), False
 
@@ -206,13 +199,15 @@ class RecordAdmin(Window, ModelAdmin):
         """Who may cancel and replay."""
         return bool(request.user.has_perm(OPERATE))
 
-    @action(
+    @action(  # type: ignore[untyped-decorator]
         description="Cancel",
         permissions=["operate"],
         icon="block",
         variant=ActionVariant.DANGER,
         dialog=_dialog(
-            "Cancel this action", "A delivery under way may still happen; it changes nothing."
+            "End this action as canceled?",
+            "A delivery under way may still happen; it changes nothing.",
+            "Yes, end it",
         ),
     )
     def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -221,14 +216,15 @@ class RecordAdmin(Window, ModelAdmin):
         self._try(request, [record], services.cancel_record, "canceled")
         return self._go_to(record)
 
-    @action(
+    @action(  # type: ignore[untyped-decorator]
         description="Replay",
         permissions=["operate"],
         icon="replay",
         variant=ActionVariant.PRIMARY,
         dialog=_dialog(
-            "Replay this action",
+            "Hand this action in again?",
             "A new action with the same payload, version and tags, routed as things are now.",
+            "Replay",
         ),
     )
     def replay(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -254,7 +250,7 @@ class RecordAdmin(Window, ModelAdmin):
         given = []
         for record in records:
             try:
-                given.append(change(record=record, actor=request.user.email))
+                given.append(change(record=record, actor=request.user.get_username()))
             except DomainError as error:
                 self.message_user(request, f"Action {record.pk}: {error}", messages.ERROR)
             else:
@@ -289,7 +285,7 @@ class LaneUseInline(Window, TabularInline):
 
 
 @admin.register(Lane)
-class LaneAdmin(Window, ModelAdmin):
+class LaneAdmin(Window, LongTable):
     """What limits apply to, and how much of them is in use."""
 
     inlines = (LaneUseInline,)
@@ -299,50 +295,44 @@ class LaneAdmin(Window, ModelAdmin):
         ("destination", AutocompleteSelectFilter),
     )
     list_select_related = ("destination", "org")
-    list_per_page = 50
-    paginator = InfinitePaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
     search_fields = ("destination__label",)
     fieldsets = (
         (None, {"fields": ("destination", "shown_tags", "org")}),
         ("Limits", {"fields": ("running", "unsettled", "created_at")}),
     )
 
-    @display(description="tags")
+    @admin.display(description="tags")
     def shown_tags(self, lane: Lane) -> SafeString | str:
         """What its actions are tagged with."""
         return tag_badges(lane.tags)
 
-    @display(description="running / limit")
+    @admin.display(description="running / limit")
     def running(self, lane: Lane) -> str:
         """How many deliveries are under way, and how many may be."""
         return f"{lane.running_now:,} / {lane.running_limit:,}"  # type: ignore[attr-defined]
 
-    @display(description="unsettled / limit")
+    @admin.display(description="unsettled / limit")
     def unsettled(self, lane: Lane) -> str:
         """How many are delivered or under way and not settled, and how many may be."""
         return f"{lane.unsettled_now:,} / {lane.unsettled_limit:,}"  # type: ignore[attr-defined]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> Any:
         """With how much of the limits is in use: never more than these rows of an index."""
-        lanes: QuerySet = super().get_queryset(request)
-        return lanes.annotate(
-            running_now=_count_records(Status.RUNNING), unsettled_now=_count_records(*IN_FLIGHT)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                running_now=_count_records(Status.RUNNING),
+                unsettled_now=_count_records(*IN_FLIGHT),
+            )
         )
 
 
 @admin.register(LaneUse)
-class LaneUseAdmin(Window, ModelAdmin):
+class LaneUseAdmin(Window, LongTable):
     """Which variant has used which lane: at most 1,000 lanes a variant."""
 
     list_display = ("variant", "lane", "org")
     list_filter = (("org", AutocompleteSelectFilter),)
     list_select_related = ("lane__destination", "org")
-    list_per_page = 50
-    paginator = InfinitePaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
     search_fields = ("variant",)

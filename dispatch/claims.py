@@ -89,7 +89,10 @@ WITH due AS MATERIALIZED (
     r.deadline_at <= now() IS TRUE
       OR (r.status = 'ack_wait' AND r.failures + 1 >= {MAX_FAILURES}) AS over
   FROM dispatch_actionrecord r
-  WHERE r.id IN (SELECT id FROM due UNION SELECT id FROM timed_out UNION SELECT id FROM overdue)
+  -- An array, for which the planner expects few rows: it takes the key for them, not the table.
+  WHERE r.id = ANY(ARRAY(
+    SELECT id FROM due UNION SELECT id FROM timed_out UNION SELECT id FROM overdue
+  ))
 ), changed AS (
   UPDATE dispatch_actionrecord r SET
     status = CASE WHEN v.over THEN 'failed' ELSE 'queued' END,

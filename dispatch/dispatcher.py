@@ -188,18 +188,25 @@ class Dispatcher:
         self.finished.clear()
         endings, self.endings = self.endings, []
         try:
-            await self._finish(endings)
+            await self._finish_all(endings)
         except psycopg.OperationalError:
+            # What was written before the connection broke only counts as late the second time.
             self.endings = endings + self.endings
             self.finished.set()
             raise
-        except psycopg.Error:
-            logger.exception(
-                "Writing %d outcomes at once failed; writing them singly", len(endings)
-            )
-            await self._finish_singly(endings)
         self.wake.set()
         return True
+
+    async def _finish_all(self, endings: list[Ending]) -> None:
+        """At once; where one of them cannot be written, singly, so that the others are kept."""
+        try:
+            await self._finish(endings)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error:
+            logger.exception("Writing %d outcomes at once failed", len(endings))
+            for ending in endings:
+                await self._finish_singly(ending)
 
     async def _finish(self, endings: list[Ending]) -> None:
         if endings:
@@ -209,12 +216,13 @@ class Dispatcher:
             )
             await connection.execute(settlement.FINISH, parameters, prepare=True)
 
-    async def _finish_singly(self, endings: list[Ending]) -> None:
-        for ending in endings:
-            try:
-                await self._finish([ending])
-            except psycopg.Error:
-                logger.exception("The outcome of action %d cannot be written", ending.record_id)
+    async def _finish_singly(self, ending: Ending) -> None:
+        try:
+            await self._finish([ending])
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error:
+            logger.exception("The outcome of action %d cannot be written", ending.record_id)
 
     # --- time and wake-ups ---------------------------------------------------------------------
 

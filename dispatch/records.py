@@ -15,9 +15,9 @@ from dispatch.models import ActionRecord, ActionRecordQuerySet
 from dispatch.schemas import SHOWN_STATUS
 
 TAG_PREFIX = "tag."
+# Not by status: what is shown as `queued` is stored as two, and `?status=` knows that.
 SEARCHED = {
     "id": "id",
-    "status": "status",
     "attempt": "attempt",
     "variant": "definition__variant",
     "destination_id": "destination_id",

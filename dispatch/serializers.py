@@ -73,7 +73,7 @@ def _read_start(text: str | None) -> Any:
 
 def read_signal(org_id: int, body: dict[str, Any]) -> dict[str, int]:
     """Which attempt of which action a settlement names."""
-    record_id = int(body["action_record_id"][:20])
+    record_id = int(body["action_record_id"].lstrip("0")[:20] or 0)
     if record_id > MAX_ROW_ID:
         raise NotFoundError(f"There is no action {record_id}.")
     return {"org_id": org_id, "record_id": record_id, "attempt": int(body["attempt"])}

@@ -40,13 +40,13 @@ WITH ending AS MATERIALIZED (
     updated_at = now()
   FROM ending e
   WHERE r.id = e.id AND r.attempt = e.attempt AND r.status = ANY(%(open)s::text[])
-  RETURNING r.id
+  RETURNING r.id, e.attempt
 ), written AS (
   INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, detail)
   SELECT e.id, CASE WHEN c.id IS NULL THEN 'late' ELSE e.kind END,
     CASE WHEN c.id IS NULL THEN r.status ELSE e.status END, e.attempt, e.detail::jsonb
   FROM ending e
-  LEFT JOIN changed c ON c.id = e.id
+  LEFT JOIN changed c ON c.id = e.id AND c.attempt = e.attempt
   LEFT JOIN dispatch_actionrecord r ON c.id IS NULL AND r.id = e.id
   WHERE c.id IS NOT NULL OR (%(log_late)s AND r.id IS NOT NULL)
 )

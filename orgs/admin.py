@@ -16,8 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
-from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
 
 from orgs import services
@@ -34,16 +33,16 @@ class OrganizationAdmin(ModelAdmin):
     """Tenants."""
 
     list_display = ("name", "slug", "tenant_id", "created_at")
-    list_filter = ()
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
     readonly_fields = ("tenant_id", "created_at", "updated_at")
+    add_fieldsets = ((None, {"fields": ("name", "slug")}),)
     fieldsets = (
-        (None, {"fields": ("name", "slug")}),
+        *add_fieldsets,
         ("Facts", {"fields": ("tenant_id", "created_at", "updated_at")}),
     )
 
-    def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: Any) -> None:
         """Save it, and when."""
         obj.updated_at = Now()
         super().save_model(request, obj, form, change)
@@ -70,12 +69,12 @@ class NewUserForm(LowerCaseEmail, UserCreationForm):
         fields = ("email",)
 
 
-class UserForm(LowerCaseEmail, UserChangeForm):
-    """A person; the password has a form of its own."""
+class UserForm(LowerCaseEmail):
+    """A person. The password has a form of its own, and nothing of it is shown."""
 
     class Meta:
         model = User
-        fields = "__all__"
+        fields = ("email", "name")
 
 
 @admin.register(User)
@@ -90,15 +89,20 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "name")
     filter_horizontal = ("user_permissions",)
-    readonly_fields = ("last_login", "created_at")
+    readonly_fields = ("change_password", "last_login", "created_at")
     fieldsets = (
-        (None, {"fields": ("email", "name", "password")}),
-        ("May", {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+        (None, {"fields": ("email", "name", "change_password")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
         ("Facts", {"fields": ("last_login", "created_at")}),
     )
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+    @admin.display(description="password")
+    def change_password(self, user: User) -> SafeString:
+        """The way to the password's own form."""
+        return format_html('<a href="../password/" class="text-link">Set a new password</a>')
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Only a superuser gives rights away."""
@@ -126,16 +130,17 @@ class MembershipAdmin(ModelAdmin):
     list_filter = (("org", AutocompleteSelectFilter),)
     search_fields = ("user__email", "org__name")
     autocomplete_fields = ("org", "user")
-    readonly_fields = ("created_at",)
+    fields = ("org", "user", "permissions")
 
-    @display(description="permissions")
+    @admin.display(description="permissions")
     def shown_permissions(self, member: Membership) -> str:
         """What they may do there."""
         return ", ".join(member.permissions)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """With what its name is made of."""
-        return super().get_queryset(request).select_related("user", "org")
+        rows: QuerySet = super().get_queryset(request)
+        return rows.select_related("user", "org")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Permissions are ticked."""
@@ -155,7 +160,7 @@ class KeyForm(ServiceForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
+class ApiKeyAdmin(SavedByService, SoftlyDeleted):
     """Keys: made and ended. The secret is shown once, its hash never."""
 
     form = KeyForm
@@ -166,17 +171,18 @@ class ApiKeyAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
     autocomplete_fields = ("member",)
     ordering = ("-id",)
     empty_value_display = "never"
-    fields = (
-        "description", "masked", "state", "org", "member", "created_at", "last_used_at", "expires_at",
-    )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": ("description", "masked", "state", "org", "member")}),
+        ("Times", {"fields": ("created_at", "last_used_at", "expires_at", "deleted_at")}),
+    )
     add_fieldsets = ((None, {"fields": ("member", "description", "expires_at")}),)
 
-    @display(description="key")
+    @admin.display(description="key")
     def masked(self, key: ApiKey) -> SafeString:
         """What may be shown of the secret."""
         return format_html("<code>{}</code>", key.masked)
 
-    @display(description="state")
+    @admin.display(description="state")
     def state(self, key: ApiKey) -> SafeString:
         """Whether it opens anything."""
         if key.deleted_at:
@@ -186,13 +192,14 @@ class ApiKeyAdmin(SavedByService, SoftlyDeleted, ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """With whom it belongs to."""
-        return super().get_queryset(request).select_related("org", "member__user", "member__org")
+        rows: QuerySet = super().get_queryset(request)
+        return rows.select_related("org", "member__user", "member__org")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A key is what it is; end it and make another."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: Any) -> None:
         """Make the key and show its secret, this once."""
         made, material = services.create_key(
             member=obj.member, description=obj.description, expires_at=obj.expires_at

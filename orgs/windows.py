@@ -6,7 +6,7 @@ what a service refuses is shown at the input it speaks of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -14,18 +14,21 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db import models, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
 
 from config.errors import ConflictError, DomainError, Fault
-from orgs.models import LiveQuerySet
 
 SHOWN_CHARACTERS = 100_000
+MAX_DIGITS = 19  # 10**18 and beyond may not fit a bigint
 
 
 def badge(text: str, variant: str = "") -> SafeString:
@@ -49,13 +52,16 @@ def tag_badges(tags: dict[str, str] | None) -> SafeString | str:
 
 def split_pointer(pointer: str | None) -> list[str]:
     """The keys of a JSON Pointer (RFC 6901)."""
-    return [
-        part.replace("~1", "/").replace("~0", "~") for part in (pointer or "").split("/")[1:]
-    ]
+    return [part.replace("~1", "/").replace("~0", "~") for part in (pointer or "").split("/")[1:]]
+
+
+def is_row_id(text: str) -> bool:
+    """Whether a text is a row's id."""
+    return text.isascii() and text.isdigit() and len(text) < MAX_DIGITS
 
 
 class Window:
-    """Rows of facts: to be looked at, not to be made, changed or deleted. For admins and inlines."""
+    """Facts, to be looked at only: a mixin for admins and inlines."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody writes facts."""
@@ -70,6 +76,24 @@ class Window:
         return False
 
 
+class LongTable(ModelAdmin):
+    """An admin of a table that has no end: nothing counts it, sorts it or selects all of it."""
+
+    list_per_page = 50
+    list_disable_select_all = True
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-id",)
+    sortable_by = ()
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: models.QuerySet, per_page: int, **kwargs: Any
+    ) -> Paginator:
+        """Pages without a number of them; a row's history is short and keeps its own."""
+        paginator = InfinitePaginator if queryset.model is self.model else Paginator
+        return paginator(queryset, per_page, **kwargs)
+
+
 class LiveFilter(admin.SimpleListFilter):
     """Live rows, unless deleted ones are asked for."""
 
@@ -80,16 +104,17 @@ class LiveFilter(admin.SimpleListFilter):
         """What can be asked for besides the live rows."""
         return [("deleted", "Deleted"), ("all", "All")]
 
-    def choices(self, changelist: Any) -> Iterable[Any]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """The choices, the first of which is what one sees unasked."""
         first, *others = super().choices(changelist)
-        return [{**first, "display": "Live"}, *others]
+        yield {**first, "display": "Live"}
+        yield from others
 
-    def queryset(self, request: HttpRequest, queryset: LiveQuerySet) -> models.QuerySet:
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
         """The rows in the state asked for."""
         if self.value() == "all":
             return queryset
-        return queryset.exclude(deleted_at=None) if self.value() else queryset.live()
+        return queryset.filter(deleted_at__isnull=self.value() != "deleted")
 
 
 class ServiceForm(forms.ModelForm):
@@ -111,8 +136,9 @@ class ServiceForm(forms.ModelForm):
             field = self.fields.get(name)
             at = f" (at {fault.pointer})" if path else ""
             self.add_error(name if field else None, f"{fault.message}{at}")
-            if hasattr(field, "mark"):
-                field.mark(path, fault.message)
+            mark = getattr(field, "mark", None)
+            if mark:
+                mark(path, fault.message)
 
     def validate_unique(self) -> None:
         """Left to the service, which names what is taken."""
@@ -121,40 +147,33 @@ class ServiceForm(forms.ModelForm):
         """Left to the service as well."""
 
 
-class SavedByService:
+class SavedByService(ModelAdmin):
     """An admin whose `save_model` calls a service. Its form is a `ServiceForm`.
 
     A refusal has undone the transaction by the time it arrives here; the form is then shown
     once more, with the refusal in it. A deleted row is a window.
     """
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The form, saved or shown with what is wrong."""
         try:
-            return self._changeform(request, *args, **kwargs)
+            return super().changeform_view(request, *args, **kwargs)
         except DomainError as error:
             request.refusal = error  # type: ignore[attr-defined]
-            return self._changeform(request, *args, **kwargs)
+            return super().changeform_view(request, *args, **kwargs)
 
-    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> type[ServiceForm]:
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The form, which knows what was refused."""
-        form: type[ServiceForm] = super().get_form(request, *args, **kwargs)  # type: ignore[misc]
+        form = super().get_form(request, *args, **kwargs)
         form.refusal = getattr(request, "refusal", None)
         return form
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what lives can be changed."""
-        allowed: bool = super().has_change_permission(request, obj)  # type: ignore[misc]
-        return allowed and getattr(obj, "deleted_at", None) is None
-
-    def _changeform(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response: HttpResponse = super().changeform_view(  # type: ignore[misc]
-            request, *args, **kwargs
-        )
-        return response
+        return bool(super().has_change_permission(request, obj)) and is_live(obj)
 
 
-class SoftlyDeleted:
+class SoftlyDeleted(ModelAdmin):
     """An admin whose rows a service deletes, softly: `delete_row` calls it."""
 
     delete_note = ""
@@ -165,21 +184,22 @@ class SoftlyDeleted:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what lives can be deleted."""
-        allowed: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]
-        return allowed and getattr(obj, "deleted_at", None) is None
+        return bool(super().has_delete_permission(request, obj)) and is_live(obj)
 
     def delete_view(
-        self: Any, request: HttpRequest, object_id: str, extra_context: Any = None
-    ) -> HttpResponse:
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
         """Asks, then deletes; a conflict is shown with the way to force it."""
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if not self.has_delete_permission(request, row):
             raise PermissionDenied
-        refusal = self._delete(request, row) if request.method == "POST" else None
-        if request.method == "POST" and refusal is None:
-            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        refusal = None
+        if request.method == "POST":
+            refusal = self._delete(request, row)
+            if refusal is None:
+                return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         context = {
             **self.admin_site.each_context(request),
             "title": f"Delete {row}",
@@ -192,7 +212,7 @@ class SoftlyDeleted:
         }
         return TemplateResponse(request, "admin/delete_row.html", context)
 
-    def _delete(self: Any, request: HttpRequest, row: Any) -> DomainError | None:
+    def _delete(self, request: HttpRequest, row: Any) -> DomainError | None:
         try:
             with transaction.atomic():
                 self.delete_row(request, row, force="force" in request.POST)
@@ -201,3 +221,8 @@ class SoftlyDeleted:
             return error
         self.message_user(request, f"{row} is deleted.", messages.SUCCESS)
         return None
+
+
+def is_live(row: Any) -> bool:
+    """Whether a row is not deleted; of no row in particular, too."""
+    return getattr(row, "deleted_at", None) is None

@@ -60,11 +60,13 @@ class Receiver:
         self.answers: list[Answer] = []
         self.otherwise = Answer()
         self.received: list[Received] = []
+        # While this is not set, nobody gets an answer.
         self.open = asyncio.Event()
         self.open.set()
         self.url = ""
 
     async def start(self) -> None:
+        self.loop = asyncio.get_running_loop()
         app = web.Application()
         app.router.add_post("/hook", self.take)
         self.runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -84,6 +86,10 @@ class Receiver:
         answer = self.answers.pop(0) if self.answers else self.otherwise
         await self.open.wait()
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def release(self) -> None:
+        """Answer those who wait."""
+        self.loop.call_soon_threadsafe(self.open.set)
 
     def seen(self) -> list[tuple[int, int]]:
         """(action, attempt) of each request, in order of arrival."""

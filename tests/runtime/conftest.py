@@ -8,12 +8,16 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from runtime import processes
 from runtime.embedded_postgres import EmbeddedPostgres
 from runtime.home import REPOSITORY
 from runtime.postgres_place import Account
+
+# Only root changes users.
+collect_ignore = ["test_postgres_place.py"] if os.geteuid() else []
 
 
 def find_servers(folder: Path) -> list[int]:
@@ -97,13 +101,13 @@ def start_script():
     """Start a Python script in a process of its own, ended with the test."""
     started = []
 
-    def start(script, *arguments, python=sys.executable, **options):
+    def start(script, *arguments, python=sys.executable, cwd=REPOSITORY, **options):
         process = subprocess.Popen(
             [python, "-c", script, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=REPOSITORY,
+            cwd=cwd,
             **options,
         )
         started.append(process)
@@ -120,19 +124,30 @@ def start_script():
 
 @pytest.fixture
 def ordinary_user():
-    """What starts a Python as an ordinary user, even in a test run by root."""
-    if os.geteuid():
-        return {}
-    nobody = Account.find_nobody()
-    if not nobody.can_enter(Path(__file__).parent):
-        pytest.skip("an ordinary user cannot read this clone")
+    """What starts a Python as an ordinary user, even in a test run by root.
+
+    Root's user for this may be unable to read the clone, so it gets a copy of what it needs.
+    """
+    python = find_python_for(nobody := Account.find_nobody())
+    if os.geteuid() or python is None:
+        yield {}
+        return
+    with make_home() as folder:
+        folder.chmod(0o755)
+        shutil.copytree(REPOSITORY / "runtime", folder / "runtime")
+        packages = Path(psycopg.__file__).parent.parent
+        for name in ("psycopg*", "embedded_postgres*", "typing_extensions.py"):
+            for found in packages.glob(name):
+                copy = shutil.copytree if found.is_dir() else shutil.copy
+                copy(found, folder / found.name)
+        yield {"python": python, "cwd": folder, "env": os.environ, **nobody.popen_options()}
+
+
+def find_python_for(account: Account) -> str | None:
+    """This version of Python, where that account can run it; its venv may be out of reach."""
     version = f"python3.{sys.version_info.minor}"
-    for python in (Path(sys.executable), Path("/usr/bin") / version):
-        if python.exists() and nobody.can_enter(python.resolve().parent):
-            packages = Path(pytest.__file__).parent.parent
-            return {
-                "python": str(python),
-                "env": os.environ | {"PYTHONPATH": str(packages)},
-                **nobody.popen_options(),
-            }
-    pytest.skip("an ordinary user cannot run this Python")
+    places = (Path(sys.executable).resolve(), Path("/usr/bin") / version)
+    return next(
+        (str(one) for one in places if one.exists() and account.can_enter(one.resolve().parent)),
+        None,
+    )

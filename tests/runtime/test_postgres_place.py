@@ -11,8 +11,6 @@ from runtime.errors import StartError
 from runtime.postgres_place import Account, Place, find_place
 from tests.runtime.conftest import find_servers
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
-
 
 @pytest.fixture
 def system_folder(empty_home, monkeypatch):
