@@ -82,6 +82,7 @@ def check_url(url: str, *, allow_private: bool) -> None:
         target = URL(url)
         host = (target.raw_host or "").rstrip(".")
         host.encode("idna")
+        has_credentials = "@" in urlsplit(url).netloc
     except ValueError as error:
         raise AddressRefusedError(f"The URL cannot be read: {error}.") from error
     if target.scheme not in {"http", "https"}:
@@ -90,7 +91,7 @@ def check_url(url: str, *, allow_private: bool) -> None:
         raise AddressRefusedError("The URL names no host.")
     if target.port == 0:
         raise AddressRefusedError("The URL's port is 0.")
-    if "@" in urlsplit(url).netloc:
+    if has_credentials:
         raise AddressRefusedError("The URL holds credentials; put them into a credential.")
     if not allow_private:
         _check_host(host)

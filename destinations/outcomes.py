@@ -76,7 +76,7 @@ def read_retry_after(text: str | None) -> int | None:
         return min(int(text[:9]), MAX_RETRY_AFTER)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

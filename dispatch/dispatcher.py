@@ -83,9 +83,7 @@ class Dispatcher:
             done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             self.stop()
             await self._drain(claiming=tasks[0], writing=tasks[-1])
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
         for line in (self.claimer, self.writer, self.keeper, self.listener):
             await line.close()
         for task in done - {stopped}:
@@ -111,7 +109,9 @@ class Dispatcher:
                 self.room.clear()
                 await self.room.wait()
                 continue
-            self.wake.clear()
+            if not self.after_lane:
+                # What wakes us from here on may lie in a lane that has been seen by then.
+                self.wake.clear()
             more = await self._patiently(lambda: self._claim_once(session))
             if not more:
                 await self.wake.wait()
@@ -272,6 +272,19 @@ class Dispatcher:
             await asyncio.sleep(RECONNECT_SECONDS)
             self.wake.set()
             return False
+
+
+async def end_tasks(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel the tasks and see them end.
+
+    Twice where need be: psycopg spends the first time on asking a server, which may be out of
+    reach, to stop.
+    """
+    for _ in range(2):
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=WRITE_GRACE_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def read_claim(row: tuple[Any, ...]) -> Claimed:

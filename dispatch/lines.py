@@ -8,6 +8,14 @@ from psycopg.pq import TransactionStatus
 
 # What Django adds for psycopg itself; libpq does not know it.
 NOT_LIBPQ = {"context", "cursor_factory", "prepare_threshold"}
+# A server that is gone without a word is noticed in half a minute; the kernel takes hours.
+DEFAULTS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 
 def read_conninfo() -> str:
@@ -18,7 +26,7 @@ def read_conninfo() -> str:
         if name not in NOT_LIBPQ
     }
     return psycopg.conninfo.make_conninfo(
-        **{"connect_timeout": 5, **known, "application_name": "waybill dispatch"}
+        **{**DEFAULTS, **known, "application_name": "waybill dispatch"}
     )
 
 

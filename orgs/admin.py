@@ -11,13 +11,14 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from orgs import services
 from orgs.models import ApiKey, Membership, Organization, Permission, User
@@ -102,7 +103,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     @admin.display(description="password")
     def change_password(self, user: User) -> SafeString:
         """The way to the password's own form."""
-        return format_html('<a href="../password/" class="text-link">Set a new password</a>')
+        url = reverse("admin:auth_user_password_change", args=[user.pk])
+        return format_html('<a href="{}" class="text-link">Set a new password</a>', url)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Only a superuser gives rights away."""
@@ -146,7 +148,7 @@ class MembershipAdmin(ModelAdmin):
         """Permissions are ticked."""
         if db_field.name == "permissions":
             return forms.MultipleChoiceField(
-                choices=Permission.choices, widget=UnfoldAdminCheckboxSelectMultiple
+                choices=Permission.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 

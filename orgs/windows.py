@@ -13,9 +13,10 @@ import orjson
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models, transaction
+from django.forms.models import construct_instance
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -33,7 +34,8 @@ MAX_DIGITS = 19  # 10**18 and beyond may not fit a bigint
 
 def badge(text: str, variant: str = "") -> SafeString:
     """A coloured label: success, danger, warning, info, primary or grey."""
-    return render_to_string("unfold/helpers/label.html", {"text": text, "type": variant})
+    context = {"text": text, "type": variant, "class": "waybill-badge"}
+    return render_to_string("unfold/helpers/label.html", context)
 
 
 def pretty(value: Any) -> SafeString:
@@ -140,11 +142,13 @@ class ServiceForm(forms.ModelForm):
             if mark:
                 mark(path, fault.message)
 
-    def validate_unique(self) -> None:
-        """Left to the service, which names what is taken."""
-
-    def validate_constraints(self) -> None:
-        """Left to the service as well."""
+    def _post_clean(self) -> None:
+        """Fill the row and check its columns; what has to be unique, the service checks and names."""
+        self.instance = construct_instance(self, self.instance, self._meta.fields)
+        try:
+            self.instance.clean_fields(exclude=self._get_validation_exclusions())
+        except ValidationError as error:
+            self._update_errors(error)
 
 
 class SavedByService(ModelAdmin):

@@ -93,9 +93,16 @@ def make_records(lane: Lane, definition: ActionDefinition, count: int, **columns
     """The ids of bare records in a lane: due now, without payload or events."""
     fields = {"status": Status.QUEUED, "push": True, "available_at": Now()} | columns
     made = ActionRecord.objects.bulk_create(
-        ActionRecord(
-            org=lane.org, destination=lane.destination, lane=lane, definition=definition, **fields
-        )
-        for _ in range(count)
+        [
+            ActionRecord(
+                org=lane.org,
+                destination=lane.destination,
+                lane=lane,
+                definition=definition,
+                **fields,
+            )
+            for _ in range(count)
+        ],
+        batch_size=1_000,
     )
     return [record.pk for record in made]

@@ -10,9 +10,15 @@ from typing import Any
 import orjson
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from actions.schemas import EXAMPLE
 from config.api import ApiView
 from config.urls import openapi_document
+from orgs.models import Organization
+from tests import factories
 
+# The words that stand before an id in a path: `/keys/{id}`.
+ROWS = ("orgs", "keys", "destinations", "definitions", "records", "ingress")
+INPUT = {"recipient": "user@example.com", "subject": "Hi", "body": "Hello"}
 DOCUMENT = orjson.loads(openapi_document())
 
 
@@ -50,7 +56,9 @@ class Route:
     @property
     def is_list(self) -> bool:
         """Whether it answers a page of rows."""
-        return any(parameter["name"] == "take" for parameter in self.operation.get("parameters", ()))
+        return any(
+            parameter["name"] == "take" for parameter in self.operation.get("parameters", ())
+        )
 
     @property
     def names_rows(self) -> bool:
@@ -79,3 +87,18 @@ ROUTES = [
     for method in entry.callback.view_class.http_method_names
     if method != "head" and hasattr(entry.callback.view_class, method)
 ]
+
+
+def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
+    """One row of each kind, by the word before its id."""
+    destination = factories.make_destination(org)
+    definition = factories.make_definition(org, variant, destination, schema=EXAMPLE["schema"])
+    factories.make_key(org)
+    return {
+        "orgs": org.pk,
+        "keys": org.keys.latest("id").pk,
+        "destinations": destination.pk,
+        "definitions": definition.pk,
+        "records": factories.make_record(org, variant, input=INPUT).pk,
+        "ingress": variant,
+    }

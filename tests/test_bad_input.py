@@ -8,14 +8,11 @@ from datetime import timedelta
 
 import orjson
 import pytest
-from django.db import transaction
 from django.db.models.functions import Now
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests import factories
 from tests.client import ApiClient, codes
-from tests.routes import ROUTES
+from tests.routes import ROUTES, make_rows
 from tests.stored import everything_stored
 
 WITH_BODY = [route for route in ROUTES if route.takes_body]
@@ -51,19 +48,10 @@ BAD_VALUES = [
 
 every_body = pytest.mark.parametrize("route", WITH_BODY, ids=str)
 
+
 @pytest.fixture
 def rows(acme):
-    """One row of each kind, by the word before its id in a path."""
-    destination = factories.make_destination(acme)
-    definition = factories.make_definition(acme, "count", destination)
-    return {
-        "orgs": acme.pk,
-        "keys": 0,
-        "destinations": destination.pk,
-        "definitions": definition.pk,
-        "records": factories.make_record(acme).pk,
-        "ingress": "count",
-    }
+    return make_rows(acme)
 
 
 @pytest.fixture
@@ -123,7 +111,7 @@ def test_a_body_over_its_limit_is_413(api, rows, unchanged, settings):
 
 
 def test_an_action_of_a_batch_over_the_limit_of_one_is_refused(api, rows, unchanged, settings):
-    large = {"variant": "count", "input": "x" * settings.MAX_BODY_BYTES}
+    large = {"variant": "send_email", "input": "x" * settings.MAX_BODY_BYTES}
 
     data = api.data(api.post("/v1/batch", {"actions": [large]}))
 
@@ -154,10 +142,10 @@ def test_an_action_of_a_batch_over_the_limit_of_one_is_refused(api, rows, unchan
     ],
 )
 def test_an_id_that_nobody_has_is_404(method, path, body, api, rows, unchanged):
-    for id in (NOBODYS, 2**63 - 1):
-        text = orjson.dumps(body).replace(b"{id}", str(id).encode()) if body is not None else None
+    for nobodys in (str(NOBODYS), str(2**63 - 1)):
+        text = None if body is None else json.dumps(body).replace("{id}", nobodys).encode()
 
-        answer = api.call(method, path.replace("{id}", str(id)), text)
+        answer = api.call(method, path.replace("{id}", nobodys), text)
 
         assert answer.status_code == 404
         assert codes(answer) == [("NOT_FOUND", None)]
@@ -172,7 +160,7 @@ def test_an_id_that_nobody_has_is_404(method, path, body, api, rows, unchanged):
         ("1.0", 400),
         ("", 400),
         (1, 400),
-        ("١", 400),
+        ("\u0661", 400),
         ("1\n", 400),
         # More than a bigint can hold.
         (str(2**63), 404),
@@ -188,16 +176,13 @@ def test_an_action_id_that_is_none_is_refused(id, status, api, rows, unchanged):
         assert answer.status_code == status
 
 
-def test_zeros_before_an_action_id_do_not_lead_to_another_action(api, acme, rows):
-    record = factories.make_record(acme)
+def test_zeros_before_an_action_id_do_not_lead_to_another_action(api, rows, unchanged):
     # Cut after 20 digits this would be the id without its last digit.
-    padded = str(record.pk * 10).zfill(21)
-    before = everything_stored()
+    padded = str(rows["records"] * 10).zfill(21)
 
     answer = api.post("/v1/modack", {"action_record_id": padded, "attempt": 0})
 
     assert answer.status_code == 404
-    assert everything_stored() == before
 
 
 @pytest.mark.parametrize(
@@ -260,9 +245,7 @@ def make_key(org, **state):
         (
             {
                 "$ref": "#/$defs/0",
-                "$defs": {
-                    str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(40)
-                }
+                "$defs": {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(40)}
                 | {"40": {}},
             },
             "/schema",
@@ -353,58 +336,3 @@ def test_a_webhook_may_not_lead_there(url, api, rows, unchanged):
         assert answer.status_code == 422
         ((code, at),) = codes(answer)
         assert (code in ("ADDRESS_REFUSED", "INVALID_CONFIG"), at) == (True, "/config/url")
-
-
-TEXT = st.text(max_size=20)
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats()
-    | TEXT
-    | st.sampled_from([2**31, 2**63, 1e300, "0" * 30, "2026-11-22T00:00:00Z", "9" * 30]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
-    max_leaves=8,
-)
-
-
-def spoiled(example):
-    """Bodies like an example, with other values, or none, for some of its parts."""
-    if isinstance(example, dict) and example:
-        parts = {name: spoiled(value) for name, value in example.items()}
-        return st.fixed_dictionaries({}, optional=parts) | JSON
-    if isinstance(example, list) and example:
-        return st.lists(spoiled(example[0]), max_size=3) | JSON
-    return st.just(example) | JSON
-
-
-@every_body
-def test_no_body_whatever_makes_a_fault_of_ours(route, api, rows):
-    optional = {name: JSON for name in shown_properties(route)}
-    bodies = (
-        spoiled(route.example).map(lenient)
-        | st.fixed_dictionaries({}, optional=optional).map(lenient)
-        | st.binary(max_size=50)
-    )
-    path = route.fill(rows)
-
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-    @given(bodies)
-    def fuzz(body):
-        with transaction.atomic():
-            answer = api.call(route.method, path, body)
-            transaction.set_rollback(True)
-        assert answer.status_code < 500
-        assert set(answer.json()) == {"data", "errors"}
-
-    fuzz()
-
-
-def shown_properties(route):
-    schema = route.operation["requestBody"]["content"]["application/json"]["schema"]
-    return schema.get("properties", route.example)
-
-
-def lenient(body):
-    """Its JSON as Python writes it, with NaN, surrogates and integers of any size."""
-    return json.dumps(body).encode()

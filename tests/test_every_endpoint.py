@@ -10,40 +10,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from jsonschema import Draft202012Validator, FormatChecker
 
-from actions.schemas import EXAMPLE
 from config.api import ApiView
 from orgs.models import Organization
-from tests import factories
 from tests.client import ApiClient, codes
-from tests.routes import DOCUMENT, PATHS, ROUTES
+from tests.routes import DOCUMENT, PATHS, ROUTES, ROWS, make_rows
 from tests.stored import everything_stored
 
 NOBODYS = 10**15
-# The words that stand before an id in a path.
-KINDS = ("orgs", "keys", "destinations", "definitions", "records", "ingress")
-INPUT = {"recipient": "user@example.com", "subject": "Hi", "body": "Hello"}
-
 every_route = pytest.mark.parametrize("route", ROUTES, ids=str)
 ORG_ROUTES = [route for route in ROUTES if "{org_id}" in route.path]
 org_routes = pytest.mark.parametrize("route", ORG_ROUTES, ids=str)
 row_routes = pytest.mark.parametrize(
     "route", [route for route in ROUTES if route.names_rows], ids=str
 )
-
-
-def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
-    """One row of each kind, by the word that stands before its id in a path."""
-    destination = factories.make_destination(org)
-    definition = factories.make_definition(org, variant, destination, schema=EXAMPLE["schema"])
-    factories.make_key(org)
-    return {
-        "orgs": org.pk,
-        "keys": org.keys.latest("id").pk,
-        "destinations": destination.pk,
-        "definitions": definition.pk,
-        "records": factories.make_record(org, variant, input=INPUT).pk,
-        "ingress": variant,
-    }
 
 
 @pytest.fixture
@@ -84,7 +63,7 @@ def test_every_path_of_the_api_is_ours_and_there_once():
 @every_route
 def test_without_a_key_it_is_401_in_json_with_and_without_a_slash(route):
     stranger = ApiClient(Organization(pk=1), None)
-    path = route.fill(dict.fromkeys(KINDS, 1))
+    path = route.fill(dict.fromkeys(ROWS, 1))
 
     for address in (path, path + "/"):
         answer = stranger.call(route.method, address, route.example, Accept="text/html")

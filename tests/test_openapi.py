@@ -56,16 +56,16 @@ def resolved(node):
 def as_far_as(contract, ours):
     """Our schema without what we add to the contract's: annotations and optional properties."""
     if isinstance(ours, list):
-        return [
-            as_far_as(theirs, item) for theirs, item in zip(contract, ours, strict=True)
-        ]
+        return [as_far_as(theirs, item) for theirs, item in zip(contract, ours, strict=True)]
     if not isinstance(ours, dict):
         return ours
     kept = {}
     for key, value in ours.items():
         if key == "properties":
             assert contract[key].keys() <= value.keys()
-            kept[key] = {name: as_far_as(contract[key][name], value[name]) for name in contract[key]}
+            kept[key] = {
+                name: as_far_as(contract[key][name], value[name]) for name in contract[key]
+            }
         elif key in contract:
             kept[key] = as_far_as(contract[key], value)
         else:

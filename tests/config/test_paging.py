@@ -20,7 +20,7 @@ def keys(api, acme):
     """Acme's keys by id, as text: the test's own and four more."""
     for number in range(4):
         factories.make_key(acme, description=f"key {number}")
-    return [str(id) for id in acme.keys.order_by("id").values_list("id", flat=True)]
+    return [str(key.pk) for key in acme.keys.order_by("id")]
 
 
 def ask(api, **query):
@@ -215,7 +215,9 @@ def test_a_row_that_matches_in_several_ways_is_listed_and_counted_once(api, acme
     factories.make_definition(acme, "call")
 
     found = api.data(
-        api.get("~/actions/definitions?search=" + '{"field":"alias","op":"contains","value":"mail"}')
+        api.get(
+            "~/actions/definitions?search=" + '{"field":"alias","op":"contains","value":"mail"}'
+        )
     )
 
     assert [item["variant"] for item in found["items"]] == ["send"]

@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
-import jsonschema
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destinations import kinds, schemas
 from destinations.kinds import KINDS, find_config_faults
 from destinations.models import Kind
-
-CONTRACT = Path(__file__).parent.parent / "data" / "contract" / "put-action-definition.openapi.yaml"
-
-
-def read_branches():
-    """The contract's config schema of each type."""
-    document = yaml.safe_load(CONTRACT.read_text())
-    (path,) = document["paths"].values()
-    answer = path["put"]["responses"]["200"]["content"]["application/json"]["schema"]
-    definition = answer["properties"]["data"]["anyOf"][0]["properties"]
-    link = definition["destinations"]["items"]["properties"]
-    union = link["destination"]["allOf"][-1]["anyOf"]
-    return {
-        branch["properties"]["type"]["enum"][0]: branch["properties"]["config"] for branch in union
-    }
-
-
-BRANCHES = read_branches()
-ORACLES = {
-    kind: jsonschema.Draft202012Validator(
-        branch, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
-    )
-    for kind, branch in BRANCHES.items()
-}
+from tests.destinations.contract import CONFIG_BRANCHES, CONFIG_ORACLES, ORACLE_FORMATS
 
 # --- strategies: configs as the contract wants them, then with one thing changed ------------------
 
@@ -116,7 +90,7 @@ def mutated(draw, configs):
 
 def assert_judged_as_the_contract_does(kind, config):
     faults = find_config_faults(kind, config)
-    if not ORACLES[kind].is_valid(config):
+    if not CONFIG_ORACLES[kind].is_valid(config):
         assert {fault.code for fault in faults} == {"INVALID_CONFIG"}
         assert not any(fault.pointer.startswith("/config/url/") for fault in faults)
     else:
@@ -161,17 +135,17 @@ def test_anything_at_all_is_judged_as_the_contract_file_judges_it(kind):
 
 
 def test_the_oracle_checks_formats():
-    assert "uri" in jsonschema.Draft202012Validator.FORMAT_CHECKER.checkers
+    assert "uri" in ORACLE_FORMATS.checkers
 
 
 def test_the_kinds_table_covers_the_enum_and_the_contract():
     assert list(KINDS) == list(Kind.values)
-    assert set(BRANCHES) == set(Kind.values)
+    assert set(CONFIG_BRANCHES) == set(Kind.values)
 
 
 @pytest.mark.parametrize("kind", Kind.values)
 def test_the_config_schema_is_the_contracts_own(kind):
-    assert BRANCHES[kind] == KINDS[kind].CONFIG
+    assert CONFIG_BRANCHES[kind] == KINDS[kind].CONFIG
 
 
 @pytest.mark.parametrize("kind", Kind.values)

@@ -134,8 +134,12 @@ class Background:
 
     def stop_dispatchers(self) -> None:
         """Stop all of them; what one raised is raised here."""
-        ending, self.dispatchers = self.dispatchers, []
-        for dispatcher, _ in ending:
+        for dispatcher, _ in self.dispatchers:
             self.loop.call_soon_threadsafe(dispatcher.stop)
+        self.wait_dispatchers()
+
+    def wait_dispatchers(self) -> None:
+        """Wait until all of them have ended by themselves."""
+        ending, self.dispatchers = self.dispatchers, []
         for _, running in ending:
             running.result(PATIENCE)

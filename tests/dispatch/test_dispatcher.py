@@ -308,6 +308,7 @@ def test_a_destination_that_hangs_slows_no_other(acme, delivered, receiver, star
 
     assert len(receiver.received) == 16
     assert ActionRecord.objects.filter(status="running").count() == 16
+    receiver.release()
 
 
 def test_a_dispatcher_has_only_so_many_deliveries_under_way(

@@ -95,7 +95,7 @@ def test_a_member_without_the_permission_may_still_hand_in_and_ask_who_it_is(api
 
 
 def test_another_organization_is_404_and_looks_like_none(api, globex):
-    theirs, nobodys = (api.get(f"/v1/orgs/{id}/keys") for id in (globex.pk, 10**15))
+    theirs, nobodys = (api.get(f"/v1/orgs/{org_id}/keys") for org_id in (globex.pk, 10**15))
 
     assert theirs.status_code == nobodys.status_code == 404
     assert theirs.content.replace(str(globex.pk).encode(), b"?") == nobodys.content.replace(

@@ -1,0 +1,271 @@
+"""What a dispatcher survives, and how it ends: a duplicate perhaps, never a loss."""
+
+import logging
+import threading
+import time
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from dispatch import claims, settlement
+from dispatch import dispatcher as dispatcher_module
+from dispatch.models import ActionEvent, ActionRecord
+from tests import factories
+from tests.dispatch.background import Answer, wait_until
+from tests.dispatch.proxy import Proxy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(dispatcher_module, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(dispatcher_module, "RECONNECT_SECONDS", 0.05)
+
+
+@pytest.fixture
+def proxy(background):
+    made = Proxy()
+    background.run(made.start())
+    yield made
+    background.run(made.stop())
+
+
+@pytest.fixture
+def held(acme, delivered, receiver):
+    """Three actions that reach the receiver, which answers when it is told."""
+    receiver.open.clear()
+    yield [factories.make_record(acme) for _ in range(3)]
+    receiver.release()
+
+
+def count(**columns):
+    return ActionRecord.objects.filter(**columns).count()
+
+
+def expire_leases():
+    ActionRecord.objects.filter(status="running").update(timeout_at=timezone.now())
+
+
+def strike(function):
+    """Call `pg_terminate_backend` or `pg_cancel_backend` on every dispatcher's connections."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count({function}(pid)) FROM pg_stat_activity "
+            "WHERE application_name = 'waybill dispatch' AND datname = current_database()"
+        )
+        return cursor.fetchone()[0]
+
+
+# --- connections -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", ["pg_terminate_backend", "pg_cancel_backend"])
+def test_connections_that_are_struck_during_work_lose_nothing(
+    acme, delivered, receiver, start_dispatcher, function
+):
+    ids = {factories.make_record(acme, tags={"t": str(n % 7)}).pk for n in range(150)}
+    start_dispatcher()
+    struck = 0
+    for n in range(15):
+        struck += strike(function)
+        ids |= {factories.make_record(acme, tags={"t": str(m)}).pk for m in range(5)}
+        time.sleep(0.05)
+
+    def all_are_over():
+        # What was claimed by a transaction whose end nobody heard of.
+        old = timezone.now() - timedelta(seconds=2)
+        lost = ActionRecord.objects.filter(status="running", started_at__lt=old)
+        lost.update(timeout_at=timezone.now())
+        return count(status="succeeded") == len(ids)
+
+    wait_until(all_are_over)
+
+    assert struck > 15
+    assert {record_id for record_id, _ in receiver.seen()} == ids
+    # Each has one event that ended it; what came twice is marked as late.
+    ended = ActionEvent.objects.filter(kind="succeeded").values_list("record_id", flat=True)
+    assert sorted(ended) == sorted(ids)
+
+
+def test_an_outcome_outlives_the_database_that_was_gone_when_it_came(
+    held, proxy, background, receiver, start_dispatcher
+):
+    dispatcher = start_dispatcher(conninfo=proxy.conninfo)
+    wait_until(lambda: len(receiver.received) == 3)
+    background.run(proxy.cut())
+    receiver.release()
+    wait_until(lambda: len(dispatcher.endings) == 3)
+    assert count(status="running") == 3
+
+    background.run(proxy.mend())
+    wait_until(lambda: count(status="succeeded") == 3)
+
+    assert set(ActionRecord.objects.values_list("attempt", flat=True)) == {0}
+
+
+def test_a_dispatcher_waits_for_a_database_that_is_not_there_yet(
+    acme, delivered, proxy, background, start_dispatcher, caplog
+):
+    record = factories.make_record(acme)
+    background.run(proxy.cut())
+    start_dispatcher(conninfo=proxy.conninfo)
+    wait_until(lambda: "Database out of reach" in caplog.text)
+    assert ActionRecord.objects.get(pk=record.pk).status == "queued"
+
+    background.run(proxy.mend())
+    wait_until(lambda: count(status="succeeded") == 1)
+
+
+# --- fencing -----------------------------------------------------------------------------------
+
+
+def test_the_late_outcome_of_a_lost_lease_only_adds_an_event(
+    acme, delivered, receiver, start_dispatcher
+):
+    receiver.open.clear()
+    receiver.answers = [Answer(500, {"retry-after": "0"})]
+    record = factories.make_record(acme)
+    start_dispatcher()
+    wait_until(lambda: receiver.received)
+
+    # The lease runs out; somebody claims it again and is slow as well.
+    expire_leases()
+    wait_until(lambda: len(receiver.received) == 2)
+    receiver.release()
+    wait_until(lambda: record.events.count() == 4)
+
+    assert receiver.seen() == [(record.pk, 0), (record.pk, 1)]
+    record.refresh_from_db()
+    assert (record.status, record.attempt, record.failures) == ("succeeded", 1, 0)
+    events = list(record.events.values_list("kind", "attempt"))
+    assert events[:2] == [("accepted", 0), ("lease_expired", 0)]
+    assert sorted(events[2:]) == [("late", 0), ("succeeded", 1)]
+
+
+def test_the_late_outcome_of_one_dispatcher_does_not_touch_the_claim_of_another(
+    held, background, receiver, start_dispatcher
+):
+    first = start_dispatcher()
+    wait_until(lambda: len(receiver.received) == 3)
+    # It holds everything, so that the other one gets what returns.
+    background.call(lambda: setattr(first, "free", 0))
+    start_dispatcher()
+    expire_leases()
+    wait_until(lambda: len(receiver.received) == 6)
+
+    receiver.release()
+    wait_until(lambda: ActionEvent.objects.count() == 3 * 4)
+
+    for record in held:
+        record.refresh_from_db()
+        assert (record.status, record.attempt) == ("succeeded", 1)
+        assert sorted(record.events.values_list("kind", "attempt")) == [
+            ("accepted", 0), ("late", 0), ("lease_expired", 0), ("succeeded", 1)
+        ]  # fmt: skip
+
+
+# --- ending ------------------------------------------------------------------------------------
+
+
+def stop(background):
+    """Seconds until every dispatcher has ended."""
+    start = time.monotonic()
+    background.stop_dispatchers()
+    return time.monotonic() - start
+
+
+def test_an_idle_dispatcher_ends_at_once(background, start_dispatcher, delivered):
+    start_dispatcher()
+    time.sleep(0.3)
+
+    assert stop(background) < 1
+
+
+def test_a_dispatcher_that_is_stopped_at_once_ends(background, start_dispatcher, delivered):
+    for _ in range(5):
+        start_dispatcher()
+        assert stop(background) < 2
+
+
+def test_a_stop_waits_for_what_is_under_way_and_writes_it_down(
+    acme, held, background, receiver, start_dispatcher
+):
+    start_dispatcher()
+    wait_until(lambda: len(receiver.received) == 3)
+    threading.Timer(0.5, receiver.release).start()
+
+    assert 0.4 < stop(background) < 3
+
+    assert count(status="succeeded") == 3
+    # Nothing new is claimed.
+    factories.make_record(acme)
+    time.sleep(0.1)
+    assert count(status="queued") == 1
+
+
+def test_a_stop_waits_no_longer_than_its_grace(
+    held, background, receiver, start_dispatcher, monkeypatch
+):
+    monkeypatch.setattr(dispatcher_module, "GRACE_SECONDS", 0.3)
+    start_dispatcher()
+    wait_until(lambda: len(receiver.received) == 3)
+
+    assert 0.2 < stop(background) < 2
+    assert count(status="running") == 3
+
+    # Their leases bring them back.
+    receiver.release()
+    expire_leases()
+    start_dispatcher()
+    wait_until(lambda: count(status="succeeded", attempt=1) == 3)
+
+
+@pytest.mark.parametrize("trouble", ["cut", "freeze"])
+def test_a_stop_ends_also_where_the_database_is_out_of_reach(
+    held, proxy, background, receiver, start_dispatcher, monkeypatch, trouble
+):
+    monkeypatch.setattr(dispatcher_module, "WRITE_GRACE_SECONDS", 0.4)
+    start_dispatcher(conninfo=proxy.conninfo)
+    wait_until(lambda: len(receiver.received) == 3)
+    background.run(getattr(proxy, trouble)())
+    receiver.release()
+    time.sleep(0.2)
+
+    assert stop(background) < 3
+    assert count(status="running") == 3
+
+
+def test_a_task_that_fails_ends_the_dispatcher_in_order(
+    held, background, receiver, start_dispatcher, monkeypatch
+):
+    start_dispatcher()
+    wait_until(lambda: len(receiver.received) == 3)
+    monkeypatch.setattr(claims, "PROMOTE", "SELECT nonsense")
+    threading.Timer(0.2, receiver.release).start()
+
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        background.wait_dispatchers()
+
+    assert count(status="succeeded") == 3
+
+
+def test_a_writer_that_fails_ends_the_dispatcher_too(
+    held, background, receiver, start_dispatcher, monkeypatch, caplog
+):
+    caplog.set_level(logging.CRITICAL)
+    start_dispatcher()
+    wait_until(lambda: len(receiver.received) == 3)
+
+    def refuse(endings, **options):
+        raise TypeError("not to be written")
+
+    monkeypatch.setattr(settlement, "finish_parameters", refuse)
+    receiver.release()
+
+    with pytest.raises(TypeError, match="not to be written"):
+        background.wait_dispatchers()
+    assert count(status="running") == 3

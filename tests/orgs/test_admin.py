@@ -1,0 +1,170 @@
+"""Organizations, people and keys in the admin."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.urls import reverse
+
+from orgs.auth import find_caller
+from orgs.models import ApiKey, Membership, Organization, User
+from tests import factories
+
+PASSWORD = "correct horse battery staple"
+
+
+def add_key(admin_client, org, **fields):
+    member = org.memberships.get()
+    data = {"member": member.pk, "description": "billing", "expires_at_0": "", "expires_at_1": ""}
+    url = reverse("admin:orgs_apikey_add")
+    return admin_client.post(url, data | fields, follow=True)
+
+
+@pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model.__name__)
+def test_every_list_opens(admin_client, acme, model):
+    name = f"{model._meta.app_label}_{model._meta.model_name}"
+
+    assert admin_client.get(reverse(f"admin:{name}_changelist")).status_code == 200
+
+
+def test_groups_have_no_page():
+    assert not admin.site.is_registered(Group)
+
+
+def test_nothing_is_deleted_in_bulk():
+    assert "delete_selected" not in dict(admin.site.actions)
+
+
+def test_the_admin_is_closed_to_those_who_are_no_staff(client, acme):
+    client.force_login(acme.memberships.get().user)
+
+    assert client.get(reverse("admin:index")).status_code == 302
+
+
+def test_a_new_key_shows_its_secret_once(admin_client, acme):
+    response = add_key(admin_client, acme)
+    key = ApiKey.objects.get()
+    (told, _) = [str(message) for message in response.context["messages"]]
+    secret = told.partition("<code>")[2].partition("</code>")[0]
+
+    assert find_caller(secret).key_id == key.pk
+    for name, args in (("changelist", []), ("change", [key.pk]), ("history", [key.pk])):
+        page = admin_client.get(reverse(f"admin:orgs_apikey_{name}", args=args)).content.decode()
+        assert secret not in page
+        assert bytes(key.hash).hex() not in page
+
+
+def test_a_key_belongs_to_its_members_organization(admin_client, acme, globex):
+    add_key(admin_client, globex)
+
+    assert ApiKey.objects.get().org == globex
+
+
+def test_a_key_cannot_be_changed(admin_client, acme):
+    add_key(admin_client, acme)
+    url = reverse("admin:orgs_apikey_change", args=[ApiKey.objects.get().pk])
+
+    assert admin_client.post(url, {"description": "other"}).status_code == 403
+
+
+def test_deleting_a_key_ends_it_softly(admin_client, acme):
+    secret = factories.make_key(acme)
+    key = ApiKey.objects.get()
+    url = reverse("admin:orgs_apikey_delete", args=[key.pk])
+
+    assert key.masked in admin_client.get(url).content.decode()
+    assert admin_client.post(url).status_code == 302
+    key.refresh_from_db()
+    assert key.deleted_at is not None
+    with pytest.raises(Exception, match="unknown, deleted or expired"):
+        find_caller(secret)
+    assert admin_client.post(url).status_code == 403
+
+
+def test_a_key_that_is_not_there_cannot_be_deleted(admin_client, acme):
+    url = reverse("admin:orgs_apikey_delete", args=[4711])
+
+    assert admin_client.post(url, follow=True).redirect_chain
+
+
+def test_a_user_is_added_with_the_email_in_lower_case(admin_client):
+    data = {
+        "email": "Bob@Example.com",
+        "name": "Bob",
+        "usable_password": "true",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    }
+    admin_client.post(reverse("admin:orgs_user_add"), data)
+
+    assert User.objects.get(email="bob@example.com").check_password(PASSWORD)
+
+
+def test_a_users_page_shows_nothing_of_the_password(admin_client, acme):
+    user = acme.memberships.get().user
+    user.set_password(PASSWORD)
+    user.save()
+    page = admin_client.get(reverse("admin:orgs_user_change", args=[user.pk])).content.decode()
+
+    assert reverse("admin:auth_user_password_change", args=[user.pk]) in page
+    assert user.password.rpartition("$")[2][:6] not in page
+
+
+def test_a_password_is_set_in_its_own_form(admin_client, acme):
+    user = acme.memberships.get().user
+    url = reverse("admin:auth_user_password_change", args=[user.pk])
+    data = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+
+    assert admin_client.get(url).status_code == 200
+    admin_client.post(url, data)
+    user.refresh_from_db()
+    assert user.check_password(PASSWORD)
+
+
+def test_only_a_superuser_makes_superusers(client, acme):
+    user = acme.memberships.get().user
+    user.is_staff = True
+    user.save()
+    user.user_permissions.set(
+        user.user_permissions.model.objects.filter(codename__in=["change_user", "view_user"])
+    )
+    client.force_login(user)
+    url = reverse("admin:orgs_user_change", args=[user.pk])
+    client.post(
+        url, {"email": user.email, "name": "Alice", "is_active": "on", "is_superuser": "on"}
+    )
+    boss = User.objects.create_superuser("boss@example.com", PASSWORD)
+    taken = client.post(
+        reverse("admin:auth_user_password_change", args=[boss.pk]),
+        {"password1": "x" * 20, "password2": "x" * 20},
+    )
+
+    user.refresh_from_db()
+    assert (user.name, user.is_superuser) == ("Alice", False)
+    assert taken.status_code == 403
+
+
+def test_users_and_organizations_stay(admin_client, acme):
+    user = acme.memberships.get().user
+    for name, row in (("user", user), ("organization", acme)):
+        url = reverse(f"admin:orgs_{name}_delete", args=[row.pk])
+        assert admin_client.post(url, {"post": "yes"}).status_code == 403
+
+
+def test_an_organization_is_renamed(admin_client, acme):
+    before = acme.updated_at
+    url = reverse("admin:orgs_organization_change", args=[acme.pk])
+    admin_client.post(url, {"name": "Acme Ltd", "slug": "acme"})
+
+    acme = Organization.objects.get(pk=acme.pk)
+    assert acme.name == "Acme Ltd"
+    assert acme.updated_at >= before
+
+
+def test_a_membership_is_ticked(admin_client, acme, globex):
+    user = acme.memberships.get().user
+    data = {"org": globex.pk, "user": user.pk, "permissions": ["owner"]}
+    admin_client.post(reverse("admin:orgs_membership_add"), data)
+
+    assert Membership.objects.get(org=globex, user=user).permissions == ["owner"]
