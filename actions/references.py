@@ -9,7 +9,7 @@ anew. Those that lead back up do not add to it: validation remembers what they g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
@@ -22,34 +22,37 @@ Node = dict[str, Any]
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 # Keywords that hold a schema, a list of schemas, or schemas by name: of the same value ...
-_SAME = ("not", "if", "then", "else", "allOf", "anyOf", "oneOf", "dependentSchemas", "dependencies")
+_SAME = frozenset(
+    ["not", "if", "then", "else", "allOf", "anyOf", "oneOf", "dependentSchemas", "dependencies"]
+)
 # ... and of values inside it, where more than one may apply to one of them.
-_INSIDE = (
-    "additionalItems",
-    "additionalProperties",
-    "contains",
-    "items",
-    "patternProperties",
-    "prefixItems",
-    "propertyNames",
-    "unevaluatedItems",
-    "unevaluatedProperties",
+_INSIDE = frozenset(
+    [
+        "additionalItems",
+        "additionalProperties",
+        "contains",
+        "items",
+        "patternProperties",
+        "prefixItems",
+        "propertyNames",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    ]
 )
 # These hold schemas by name: their keys are no keywords.
 _BY_NAME = frozenset(
     ["$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"]
 )
 _DATA = frozenset(["const", "default", "enum", "examples"])
-# Validators know these documents by heart, so that compiling does not miss them.
-_BUILT_IN = ("http://json-schema.org/", "https://json-schema.org/")
 
 
 def find_fault(schema: Any) -> tuple[str, Path] | None:
     """The sentence and the path of what makes a schema that compiles unusable, or None."""
     document = _Document(schema)
-    for reference, path in document.find_dangling():
-        if reference.startswith(_BUILT_IN):
-            return "A reference leads out of the schema.", path
+    # Compiling does not miss the metaschemas, which it knows by heart, nor what nothing uses.
+    outside = next(document.find_dangling(), None)
+    if outside is not None:
+        return "A reference leads out of the schema.", outside
     order = list(_deepest_first(document.paths, document.leads_to))
     try:
         TopologicalSorter({number: document.same[number] for number in order}).prepare()
@@ -64,7 +67,7 @@ def find_fault(schema: Any) -> tuple[str, Path] | None:
 
 def find_dangling(schema: Any) -> Path:
     """The path of the first reference that leads nowhere in the schema; of the root if none."""
-    return next((path for _, path in _Document(schema).find_dangling()), ())
+    return next(_Document(schema).find_dangling(), ())
 
 
 def _find_costly(document: _Document, order: Iterable[int]) -> int | None:
@@ -129,14 +132,14 @@ class _Document:
         """Where the schema is; the root stands for one inside plain data."""
         return self.paths.get(number, ())
 
-    def find_dangling(self) -> Iterator[tuple[str, Path]]:
-        """The references that lead to nothing in this document, whole, with their paths."""
+    def find_dangling(self) -> Iterator[Path]:
+        """The paths of the references that lead to nothing in this document."""
         for number, path in self.paths.items():
             node, base = self._nodes[number], self._bases[number]
             for keyword in _REFERENCES:
                 reference = node.get(keyword)
                 if isinstance(reference, str) and self._resolve(reference, base) is None:
-                    yield _join(base, reference), (*path, keyword)
+                    yield (*path, keyword)
 
     def _collect(self, node: Any, path: Path, base: str) -> None:
         if isinstance(node, list):
@@ -195,15 +198,16 @@ class _Document:
         return [id(node) for node in found]
 
 
-def _held(node: Node, keywords: Iterable[str]) -> Iterator[Any]:
+def _held(node: Node, keywords: Container[str]) -> Iterator[Any]:
     """The schemas that stand under these keywords."""
-    for keyword in keywords:
-        value = node.get(keyword)
+    for keyword, value in node.items():
+        if keyword not in keywords:
+            continue
         if isinstance(value, list):
             yield from value
         elif keyword in _BY_NAME and isinstance(value, dict):
             yield from value.values()
-        elif value is not None:
+        else:
             yield value
 
 

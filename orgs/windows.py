@@ -143,12 +143,13 @@ class ServiceForm(forms.ModelForm):
                 mark(path, fault.message)
 
     def _post_clean(self) -> None:
-        """Fill the row and check its columns; what has to be unique, the service checks and names."""
+        """Fill the row and check its columns; what has to be unique is the service's to say."""
         self.instance = construct_instance(self, self.instance, self._meta.fields)
         try:
-            self.instance.clean_fields(exclude=self._get_validation_exclusions())
+            exclude = self._get_validation_exclusions()  # type: ignore[attr-defined]
+            self.instance.clean_fields(exclude=exclude)
         except ValidationError as error:
-            self._update_errors(error)
+            self._update_errors(error)  # type: ignore[attr-defined]
 
 
 class SavedByService(ModelAdmin):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+from django.db import connection
 from django.db.models.functions import Now
 
 from actions import services as actions
@@ -58,9 +59,7 @@ def make_definition(
     org: Organization, variant: str = "count", to: Destination | None = None, **fields: Any
 ) -> ActionDefinition:
     """A definition, linked by default to a destination where one is given."""
-    made = actions.put_definition(
-        org_id=org.pk, variant=variant, **{"schema": SCHEMA} | fields
-    )
+    made = actions.put_definition(org_id=org.pk, variant=variant, **{"schema": SCHEMA} | fields)
     if to is not None:
         actions.link_destination(definition=made, destination_id=to.pk, is_default=True)
     return made
@@ -92,17 +91,16 @@ def make_lane(destination: Destination, **fields: Any) -> Lane:
 def make_records(lane: Lane, definition: ActionDefinition, count: int, **columns: Any) -> list[int]:
     """The ids of bare records in a lane: due now, without payload or events."""
     fields = {"status": Status.QUEUED, "push": True, "available_at": Now()} | columns
-    made = ActionRecord.objects.bulk_create(
-        [
-            ActionRecord(
-                org=lane.org,
-                destination=lane.destination,
-                lane=lane,
-                definition=definition,
-                **fields,
-            )
-            for _ in range(count)
-        ],
-        batch_size=1_000,
+    first = ActionRecord.objects.create(
+        org=lane.org, destination=lane.destination, lane=lane, definition=definition, **fields
     )
-    return [record.pk for record in made]
+    names = ", ".join(
+        field.column for field in ActionRecord._meta.concrete_fields if not field.primary_key
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO dispatch_actionrecord ({names}) SELECT {names} "
+            "FROM dispatch_actionrecord, generate_series(2, %s) WHERE id = %s RETURNING id",
+            [count, first.pk],
+        )
+        return [first.pk, *(record_id for (record_id,) in cursor.fetchall())]

@@ -220,18 +220,21 @@ def make_key(org, **state):
     ("schema", "pointer"),
     [
         # A schema elsewhere: over HTTP, in a file, relative to nothing, behind `$id`, and deep.
-        ({"$ref": "https://schemas.example.com/order.json"}, "/schema"),
-        ({"$ref": "http://127.0.0.1:1/order.json"}, "/schema"),
-        ({"$ref": "file:///etc/passwd"}, "/schema"),
-        ({"$ref": "order.json"}, "/schema"),
-        ({"$id": "https://schemas.example.com/a", "$ref": "b"}, "/schema"),
-        ({"properties": {"a": {"items": {"$ref": "https://example.com/x"}}}}, "/schema"),
-        ({"$dynamicRef": "https://schemas.example.com/order.json"}, "/schema"),
+        ({"$ref": "https://schemas.example.com/order.json"}, "/schema/$ref"),
+        ({"$ref": "http://127.0.0.1:1/order.json"}, "/schema/$ref"),
+        ({"$ref": "file:///etc/passwd"}, "/schema/$ref"),
+        ({"$ref": "order.json"}, "/schema/$ref"),
+        ({"$id": "https://schemas.example.com/a", "$ref": "b"}, "/schema/$ref"),
+        (
+            {"properties": {"a": {"items": {"$ref": "https://example.com/x"}}}},
+            "/schema/properties/a/items/$ref",
+        ),
+        ({"$dynamicRef": "https://schemas.example.com/order.json"}, "/schema/$dynamicRef"),
         # A dialect elsewhere.
         ({"$schema": "https://schemas.example.com/dialect"}, "/schema/$schema"),
         ({"$schema": 7}, "/schema/$schema"),
         # To nothing.
-        ({"$ref": "#/$defs/none"}, "/schema"),
+        ({"$ref": "#/$defs/none"}, "/schema/$ref"),
         # References that lead back to themselves: at once, around, through a union.
         ({"$ref": "#"}, "/schema"),
         (
@@ -239,7 +242,7 @@ def make_key(org, **state):
                 "$ref": "#/$defs/a",
                 "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}},
             },
-            "/schema",
+            "/schema/$defs/",
         ),
         # References that multiply: 2^40 steps for one value.
         (
@@ -248,7 +251,7 @@ def make_key(org, **state):
                 "$defs": {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(40)}
                 | {"40": {}},
             },
-            "/schema",
+            "/schema/$defs/",
         ),
         # No pattern.
         ({"properties": {"a": {"pattern": "("}}}, "/schema/properties/a/pattern"),
@@ -271,7 +274,8 @@ def test_a_schema_that_payloads_cannot_be_judged_by_is_422(schema, pointer, api,
     assert answer.status_code == 422
     ((code, at),) = codes(answer)
     assert code == "INVALID_SCHEMA"
-    assert at.startswith(pointer)
+    # Of several references that are at fault together any one may be named.
+    assert at.startswith(pointer) if pointer.endswith("/") else at == pointer
     assert time.monotonic() - started < 5
 
 

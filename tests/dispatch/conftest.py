@@ -8,6 +8,12 @@ from tests import factories
 from tests.dispatch.background import Background, Receiver
 
 
+@pytest.fixture(autouse=True)
+def _no_static_files(settings):
+    """Every new client would look for them anew, which takes longer than most of these tests."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "WhiteNoise" not in name]
+
+
 @pytest.fixture
 def webhook(acme):
     return factories.make_destination(acme)

@@ -24,9 +24,9 @@ def test_a_batch_is_stored_in_its_order(api):
     ids = [int(item["id"]) for item in data["items"]]
     assert ids == sorted(set(ids))
     stored = ActionPayload.objects.in_bulk(ids)
-    assert [stored[id].input for id in ids] == [b'{"n":%d}' % n for n in range(10)]
+    assert [stored[pk].input for pk in ids] == [b'{"n":%d}' % n for n in range(10)]
     records = ActionRecord.objects.in_bulk(ids)
-    assert [records[id].tags["tenant"] for id in ids] == [str(n % 3) for n in range(10)]
+    assert [records[pk].tags["tenant"] for pk in ids] == [str(n % 3) for n in range(10)]
     assert {item["status"] for item in data["items"]} == {"queued"}
 
 

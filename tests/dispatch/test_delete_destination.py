@@ -164,7 +164,7 @@ def test_no_action_is_left_open_by_a_concurrent_deletion(acme, definition, webho
         submissions = [intake.Submission("count", {"n": n}) for n in range(20)]
         return [one.id for one in intake.accept(acme.pk, submissions, atomic=False)]
 
-    ids = sum(at_once(act, range(6)), [])
+    ids = [record_id for found in at_once(act, range(6)) for record_id in found]
 
     assert len(ids) == 100
     open_ids = ActionRecord.objects.filter(completed_at=None).values_list("id", flat=True)

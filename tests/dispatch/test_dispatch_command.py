@@ -68,9 +68,7 @@ def test_a_signal_ends_it_in_order(acme, delivered, receiver, start_process, tmp
     assert (tmp_path / "dispatch.log").read_text() == ""
 
 
-def test_what_a_killed_one_held_is_delivered_by_the_next(
-    acme, delivered, receiver, start_process
-):
+def test_what_a_killed_one_held_is_delivered_by_the_next(acme, delivered, receiver, start_process):
     receiver.open.clear()
     ids = [factories.make_record(acme).pk for _ in range(12)]
     process = start_process()

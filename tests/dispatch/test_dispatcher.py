@@ -336,7 +336,9 @@ def test_more_lanes_than_a_claim_looks_at_are_all_served(
     start_dispatcher()
     wait_until(lambda: ActionRecord.objects.filter(status="succeeded").count() == 300)
 
-    assert sorted(receiver.seen()) == sorted((pk, 0) for pk in ActionRecord.objects.values_list("pk", flat=True))
+    assert sorted(receiver.seen()) == sorted(
+        (pk, 0) for pk in ActionRecord.objects.values_list("pk", flat=True)
+    )
 
 
 def test_two_dispatchers_deliver_each_action_once(acme, delivered, receiver, start_dispatcher):

@@ -70,7 +70,7 @@ def test_connections_that_are_struck_during_work_lose_nothing(
     ids = {factories.make_record(acme, tags={"t": str(n % 7)}).pk for n in range(150)}
     start_dispatcher()
     struck = 0
-    for n in range(15):
+    for _ in range(15):
         struck += strike(function)
         ids |= {factories.make_record(acme, tags={"t": str(m)}).pk for m in range(5)}
         time.sleep(0.05)

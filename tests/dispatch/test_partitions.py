@@ -138,9 +138,7 @@ def describe(partition):
 def test_intake_goes_on_while_a_partition_is_made(acme, definition):
     with at_record(SPAN + 1), psycopg.connect(lines.read_conninfo()) as accepting:
         # A statement that has written and not committed yet.
-        accepting.execute(
-            f"INSERT INTO {PAYLOAD} (record_id, input) VALUES ({SPAN}, '1'::json)"
-        )
+        accepting.execute(f"INSERT INTO {PAYLOAD} (record_id, input) VALUES ({SPAN}, '1'::json)")
         keep_partitions()
         accepting.rollback()
     factories.make_record(acme)

@@ -123,9 +123,7 @@ def test_nothing_else_is_touched(record, columns):
     assert record.events.count() == 1
 
 
-def test_many_are_moved_at_once_and_the_rest_with_the_next_tick(
-    webhook, definition, monkeypatch
-):
+def test_many_are_moved_at_once_and_the_rest_with_the_next_tick(webhook, definition, monkeypatch):
     lane = factories.make_lane(webhook)
     factories.make_records(lane, definition, 30, status="scheduled", available_at=ago())
     monkeypatch.setattr(

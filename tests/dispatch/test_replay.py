@@ -66,9 +66,7 @@ def test_a_replay_may_be_repeated_and_replayed(api, over):
 
 def test_a_replay_goes_where_the_definition_leads_now(api, acme, over):
     other = factories.make_destination(acme, "sdk")
-    actions.link_destination(
-        definition=over.definition, destination_id=other.pk, is_default=True
-    )
+    actions.link_destination(definition=over.definition, destination_id=other.pk, is_default=True)
 
     data = api.data(replay(api, over))
 
@@ -111,9 +109,7 @@ def test_an_action_of_a_deleted_version_is_not_replayed(api, over):
 def test_a_replay_that_would_need_one_lane_too_many_is_refused(api, acme, over, monkeypatch):
     monkeypatch.setattr(lanes, "MAX_LANES", 1)
     other = factories.make_destination(acme)
-    actions.link_destination(
-        definition=over.definition, destination_id=other.pk, is_default=True
-    )
+    actions.link_destination(definition=over.definition, destination_id=other.pk, is_default=True)
 
     response = replay(api, over)
 

@@ -50,7 +50,7 @@ def test_a_sink_finds_another_label_where_its_own_is_taken(acme):
     factories.make_destination(acme, label="default_sink")
     factories.make_definition(acme)
 
-    assert factories.make_record(acme).destination.label == "default_sink (automatic)"
+    assert factories.make_record(acme).destination.label == "default_sink 2"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -240,7 +240,7 @@ def test_another_organizations_action_is_not_there(globex_api, flying, verb):
         ({"action_record_id": "", "attempt": 0}, 400, "/action_record_id"),
         ({"action_record_id": "-7", "attempt": 0}, 400, "/action_record_id"),
         ({"action_record_id": "7\n", "attempt": 0}, 400, "/action_record_id"),
-        ({"action_record_id": "٧", "attempt": 0}, 400, "/action_record_id"),
+        ({"action_record_id": "\u0667", "attempt": 0}, 400, "/action_record_id"),
         # which attempt
         ({"action_record_id": "7"}, 400, "/attempt"),
         ({"action_record_id": "7", "attempt": "0"}, 400, "/attempt"),
@@ -354,9 +354,7 @@ def test_several_endings_are_written_at_once_each_with_its_own_event(acme, defin
 
 
 def write(endings, *, log_late):
-    parameters = settlement.finish_parameters(
-        endings, statuses=[Status.RUNNING], log_late=log_late
-    )
+    parameters = settlement.finish_parameters(endings, statuses=[Status.RUNNING], log_late=log_late)
     with settlement.connection.cursor() as cursor:
         cursor.execute(settlement.FINISH, parameters)
 

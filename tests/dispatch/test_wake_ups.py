@@ -1,4 +1,4 @@
-"""When a dispatcher looks for work: at once when there is some, and hardly ever when there is none."""
+"""When a dispatcher looks for work: at once when there is some, hardly ever when there is none."""
 
 import asyncio
 import statistics

@@ -29,7 +29,7 @@ class Installation:
     processes: Processes
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """A folder that, unlike pytest's, the database server's user can pass through."""
     folder = Path(tempfile.mkdtemp(prefix="waybill-e2e-"))
@@ -38,7 +38,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installation(home: Path) -> Iterator[Installation]:
     processes = Processes(home)
     try:
@@ -71,11 +71,11 @@ def is_healthy(port: int) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(installation: Installation) -> Api:
     return installation.api
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def receiver(installation: Installation) -> Receiver:
     return installation.receiver

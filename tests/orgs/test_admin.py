@@ -42,6 +42,13 @@ def test_the_admin_is_closed_to_those_who_are_no_staff(client, acme):
     assert client.get(reverse("admin:index")).status_code == 302
 
 
+def test_logging_in_leads_to_the_first_page(client, db):
+    User.objects.create_superuser("boss@example.com", PASSWORD)
+    data = {"username": "boss@example.com", "password": PASSWORD}
+
+    assert client.post(reverse("admin:login"), data).url == reverse("admin:index")
+
+
 def test_a_new_key_shows_its_secret_once(admin_client, acme):
     response = add_key(admin_client, acme)
     key = ApiKey.objects.get()
@@ -59,6 +66,13 @@ def test_a_key_belongs_to_its_members_organization(admin_client, acme, globex):
     add_key(admin_client, globex)
 
     assert ApiKey.objects.get().org == globex
+
+
+def test_a_key_needs_a_description_that_says_something(admin_client, acme):
+    response = add_key(admin_client, acme, description="x")
+
+    assert "description" in response.context["adminform"].form.errors
+    assert not ApiKey.objects.exists()
 
 
 def test_a_key_cannot_be_changed(admin_client, acme):
