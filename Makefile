@@ -49,8 +49,13 @@ run: $(RUNTIME) ## Run everything on this machine until Ctrl-C (PORT=8000)
 		$(BIN)/python manage.py run --host $(HOST) --port $(PORT)
 
 .PHONY: test
-test: $(DEV) ## Run the tests (ARGS="-k lanes" for some of them)
+test: $(DEV) ## Run the tests (ARGS="-k lanes" for some of them, then without coverage)
+ifdef ARGS
 	@exec $(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest --cov --cov-report=term
+	@$(BIN)/coverage report --include="*/services.py,*/claims.py,*/dispatcher.py" --fail-under=100
+endif
 
 .PHONY: lint
 lint: $(DEV) ## Check style, types, imports, templates and migrations

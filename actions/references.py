@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 MAX_STEPS = 10_000
+MAX_SUBSCHEMAS = 20_000
 
 Path = tuple[str | int, ...]
 Node = dict[str, Any]
@@ -49,6 +50,8 @@ _DATA = frozenset(["const", "default", "enum", "examples"])
 def find_fault(schema: Any) -> tuple[str, Path] | None:
     """The sentence and the path of what makes a schema that compiles unusable, or None."""
     document = _Document(schema)
+    if len(document.paths) > MAX_SUBSCHEMAS:
+        return f"It holds more than {MAX_SUBSCHEMAS:,} schemas.", ()
     # Compiling does not miss the metaschemas, which it knows by heart, nor what nothing uses.
     outside = next(document.find_dangling(), None)
     if outside is not None:
@@ -112,7 +115,8 @@ class _Document:
         self._nodes: dict[int, Node] = {}
         self._bases: dict[int, str] = {}
         self._named: dict[str, Any] = {"": schema}
-        self._dynamic: dict[str, list[Node]] = {}
+        # What a dynamic reference may mean, as one schema: each of its anchors.
+        self._dynamic: dict[str, Node] = {}
         dialect = schema.get("$schema", "") if isinstance(schema, dict) else ""
         self._id = "id" if "draft-04" in dialect else "$id"
         # Up to draft 7 a `$ref` makes its neighbours void, `$id` among them.
@@ -145,7 +149,7 @@ class _Document:
         if isinstance(node, list):
             for index, value in enumerate(node):
                 self._collect(value, (*path, index), base)
-        elif isinstance(node, dict):
+        elif isinstance(node, dict) and len(self.paths) <= MAX_SUBSCHEMAS:
             base = self._name(node, base)
             self._nodes[id(node)], self._bases[id(node)], self.paths[id(node)] = node, base, path
             for key, value in node.items():
@@ -165,19 +169,22 @@ class _Document:
             if isinstance(node.get(keyword), str):
                 self._named[f"{base}#{node[keyword]}"] = node
         if isinstance(node.get("$dynamicAnchor"), str):
-            self._dynamic.setdefault(f"#{node['$dynamicAnchor']}", []).append(node)
+            self._add_dynamic(node["$dynamicAnchor"], node)
         if node.get("$recursiveAnchor") is True:
-            self._dynamic.setdefault("#", []).append(node)
+            self._add_dynamic("", node)
         return base
 
+    def _add_dynamic(self, anchor: str, node: Node) -> None:
+        self._dynamic.setdefault(anchor, {"anyOf": []})["anyOf"].append(node)
+
     def _targets(self, node: Node) -> Iterator[Any]:
-        """What the node's references may name; a dynamic one any of its anchors."""
+        """What the node's references name; a dynamic one also whatever has its anchor."""
         for keyword in _REFERENCES:
             reference = node.get(keyword)
             if isinstance(reference, str):
                 yield self._resolve(reference, self._bases.get(id(node), ""))
                 if keyword != "$ref":
-                    yield from self._dynamic.get(f"#{urldefrag(reference).fragment}", ())
+                    yield self._dynamic.get(urldefrag(reference).fragment)
 
     def _resolve(self, reference: str, base: str) -> Any:
         uri, fragment = urldefrag(_join(base, reference))

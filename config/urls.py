@@ -46,6 +46,7 @@ urlpatterns = [
     path("swagger/ui/json", openapi),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("swagger/ui", RedirectView.as_view(pattern_name="docs", query_string=True)),
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("orgs.urls")),
     path("", include("destinations.urls")),

@@ -12,10 +12,10 @@ class Kind(models.TextChoices):
     """The types a destination can have. Each has a module in `destinations/kinds/`."""
 
     WEBHOOK = "webhook"
-    SDK = "sdk"
-    GOOGLE_PUBSUB = "google_pubsub"
-    AWS_SQS = "aws_sqs"
-    MCP = "mcp"
+    SDK = "sdk", "SDK"
+    GOOGLE_PUBSUB = "google_pubsub", "Google Pub/Sub"
+    AWS_SQS = "aws_sqs", "AWS SQS"
+    MCP = "mcp", "MCP"
     DEFAULT_SINK = "default_sink"
 
 

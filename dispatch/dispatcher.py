@@ -36,6 +36,7 @@ FLUSH_SECONDS = 0.005
 GRACE_SECONDS = 10.0
 WRITE_GRACE_SECONDS = 2.0
 RECONNECT_SECONDS = 1.0
+LISTEN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,8 @@ class Dispatcher:
     async def _hear(self) -> bool:
         connection = await self.listener.open()
         await connection.execute(f"LISTEN {settlement.WAKE}")
-        async for _ in connection.notifies():
+        # Asking again now and then finds out about a connection that is no more than a memory.
+        async for _ in connection.notifies(timeout=LISTEN_SECONDS):
             self.wake.set()
         return True
 

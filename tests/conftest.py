@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hypothesis
 import pytest
+from django.conf import settings
 
 from tests import factories
 from tests.client import ApiClient
@@ -11,6 +12,11 @@ from tests.client import ApiClient
 # The same examples in every run, however slow the machine is.
 hypothesis.settings.register_profile("waybill", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("waybill")
+
+
+def pytest_configure():
+    """Passwords are hashed cheaply: a real hash takes longer than most tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

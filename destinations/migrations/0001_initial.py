@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('label', models.CharField(max_length=255)),
-                ('type', models.CharField(choices=[('webhook', 'Webhook'), ('sdk', 'Sdk'), ('google_pubsub', 'Google Pubsub'), ('aws_sqs', 'Aws Sqs'), ('mcp', 'Mcp'), ('default_sink', 'Default Sink')], max_length=16)),
+                ('type', models.CharField(choices=[('webhook', 'Webhook'), ('sdk', 'SDK'), ('google_pubsub', 'Google Pub/Sub'), ('aws_sqs', 'AWS SQS'), ('mcp', 'MCP'), ('default_sink', 'Default Sink')], max_length=16)),
                 ('config', models.JSONField(default=dict)),
                 ('tags', models.JSONField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),

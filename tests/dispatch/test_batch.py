@@ -68,6 +68,15 @@ def test_each_action_of_a_batch_is_judged_by_itself(api):
     ]
 
 
+def test_a_batch_of_nothing_but_faults_stores_nothing(api):
+    before = count_rows()
+
+    data = api.data(api.post("/v1/batch", {"actions": [None, {"variant": "count", "input": 1}]}))
+
+    assert data["accepted"] == 0
+    assert count_rows() == before
+
+
 def test_an_atomic_batch_is_refused_as_a_whole_with_every_fault(api, acme):
     factories.make_definition(acme, "sunk")
     before = count_rows()

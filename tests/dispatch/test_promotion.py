@@ -12,12 +12,12 @@ from tests.dispatch.claiming import claim, connected, promote
 from tests.dispatch.concurrency import at_once
 
 
-def ago(seconds=60):
-    return timezone.now() - timedelta(seconds=seconds)
+def ago():
+    return timezone.now() - timedelta(hours=1)
 
 
-def ahead(seconds=60):
-    return timezone.now() + timedelta(seconds=seconds)
+def ahead():
+    return timezone.now() + timedelta(hours=1)
 
 
 def promoted(record):
