@@ -8,18 +8,24 @@ multiply without end, `actions.references` measures.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import orjson
 from jsonschema_rs import ReferencingError, ValidationError, ValidationErrorKind
 
-from actions import references
+from actions import judge, references
 from actions.models import ActionDefinition
-from config import validation
+from config import strictjson, validation
 from config.errors import Fault, RuleError, pointer
 
 CACHED_VALIDATORS = 1024
+# Values times steps that take a tenth of a second at the most: to judge, and to list the faults.
+MAX_WORK = 3_000_000
+MAX_LISTED_WORK = 10_000
+MAX_RECURSIVE_DEPTH = 8
+MAX_LOOKED_AROUND_BYTES = 10_000
 
 
 class InvalidSchemaError(RuleError):
@@ -47,38 +53,68 @@ def admit(schema: Any) -> validation.Validator:
     return validator
 
 
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A compiled contract, and what judging by it may cost."""
+
+    validator: validation.Validator
+    dialect: str
+    schema: bytes
+    cost: references.Cost
+
+    def find_faults(self, payload: Any, body: bytes) -> list[Fault]:
+        """The faults of a payload, whose bytes are `body`, with pointers below `/input`.
+
+        What is surely quick is judged here. What may take long, be it a verdict or the list of
+        the faults, is judged in a process that can be ended.
+        """
+        work = (body.count(b",") + 1) * self.cost.steps
+        if work > MAX_WORK or self._may_multiply(body):
+            return judge.judge_apart(self.dialect, self.schema, body)
+        if work > MAX_LISTED_WORK:
+            valid = self.validator.is_valid(payload)
+            return [] if valid else judge.judge_apart(self.dialect, self.schema, body)
+        return validation.find_faults(self.validator, payload, code="INVALID_INPUT", at=("input",))
+
+    def _may_multiply(self, body: bytes) -> bool:
+        deep = self.cost.recursive and strictjson.depth(body) > MAX_RECURSIVE_DEPTH
+        return deep or (self.cost.looks_around and len(body) > MAX_LOOKED_AROUND_BYTES)
+
+
 class Validators:
     """The compiled contracts of this process: by definition id, for a stored schema never
     changes; the 1,024 used last are kept."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[int, validation.Validator] = OrderedDict()
+        self._kept: OrderedDict[int, Contract] = OrderedDict()
         self._lock = Lock()
 
     def __contains__(self, definition_id: int) -> bool:
         return definition_id in self._kept
 
-    def add(self, definition_id: int, schema: bytes) -> validation.Validator:
+    def add(self, definition_id: int, schema: bytes) -> Contract:
         """Compile and keep a stored schema."""
         stored = orjson.loads(schema)
-        validator = validation.compile_schema(stored, dialect=_dialect(stored))
+        dialect = _dialect(stored)
+        validator = validation.compile_schema(stored, dialect=dialect)
+        contract = Contract(validator, dialect, schema, references.find_cost(stored))
         with self._lock:
-            self._kept[definition_id] = validator
+            self._kept[definition_id] = contract
             while len(self._kept) > CACHED_VALIDATORS:
                 self._kept.popitem(last=False)
-        return validator
+        return contract
 
-    def find_faults(self, definition_id: int, payload: Any) -> list[Fault]:
-        """Every fault of a payload, with pointers below `/input`."""
+    def find_faults(self, definition_id: int, payload: Any, body: bytes) -> list[Fault]:
+        """The faults of a payload, whose bytes are `body`, with pointers below `/input`."""
         with self._lock:
-            validator = self._kept.get(definition_id)
-            if validator is not None:
+            contract = self._kept.get(definition_id)
+            if contract is not None:
                 self._kept.move_to_end(definition_id)
-        if validator is None:
+        if contract is None:
             # Other threads' contracts have pushed it out since it was added.
             stored = ActionDefinition.objects.get(pk=definition_id)
-            validator = self.add(definition_id, stored.schema)
-        return validation.find_faults(validator, payload, code="INVALID_INPUT", at=("input",))
+            contract = self.add(definition_id, stored.schema)
+        return contract.find_faults(payload, body)
 
 
 validators = Validators()

@@ -8,6 +8,7 @@ from actions.models import ActionDefinition, DefinitionName
 from config.errors import ConflictError, RuleError
 
 MAX_NAME = 255
+MAX_ALIASES = 100
 NAMED = DefinitionName.Kind
 
 
@@ -46,6 +47,12 @@ def replace_aliases(*, definition: ActionDefinition, aliases: Sequence[str]) -> 
     holds, or that is a variant, is 409.
     """
     wanted = list(dict.fromkeys(aliases))
+    if len(wanted) > MAX_ALIASES:
+        raise RuleError(
+            f"A definition has at most {MAX_ALIASES} aliases.",
+            code="INVALID_NAME",
+            pointer="/alias",
+        )
     for index, alias in enumerate(wanted):
         check_name(alias, pointer=f"/alias/{index}")
     held = DefinitionName.objects.filter(org_id=definition.org_id, name__in=wanted)

@@ -9,11 +9,18 @@ anew. Those that lead back up do not add to it: validation remembers what they g
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
+# Lists that every value is compared with, and what a regular expression cannot do in one go.
+_UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
+_LISTS = ("enum", "required", "dependentRequired", "dependencies")
+_LOOKS_AROUND = re.compile(r"\(\?[=!<]|\\[1-9k]")
 MAX_STEPS = 10_000
 MAX_SUBSCHEMAS = 20_000
 
@@ -62,10 +69,38 @@ def find_fault(schema: Any) -> tuple[str, Path] | None:
     except CycleError as error:
         path = min((document.paths.get(number, ()) for number in error.args[1]), key=len)
         return "A `$ref` leads back to itself without an end.", path
-    number = _find_costly(document, order)
-    if number is not None:
-        return "Its references multiply: one value takes too many steps.", document.path_of(number)
+    steps = _count_steps(document, order, lambda _: 1, MAX_STEPS + 1)
+    costly = next((number for number in order if steps[number] > MAX_STEPS), None)
+    if costly is not None:
+        return "Its references multiply: one value takes too many steps.", document.path_of(costly)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What judging by a schema may take.
+
+    `steps` for each value of a payload; more where the schema is `recursive`, whose branches
+    multiply with the payload's depth, and where a pattern `looks_around`, which goes over a
+    string again from each of its characters.
+    """
+
+    steps: int
+    recursive: bool
+    looks_around: bool
+
+
+def find_cost(schema: Any) -> Cost:
+    """The cost of an admitted schema, from above."""
+    document = _Document(schema)
+    order = list(_deepest_first(document.paths, document.leads_to))
+    steps = _count_steps(document, order, document.own_steps, sys.maxsize).get(id(schema), 1)
+    return Cost(steps, document.leads_back(order), document.looks_around())
+
+
+def _own_steps(node: Node) -> int:
+    """The steps of the keywords that compare a value with a list of others."""
+    return 1 + sum(len(node[name]) for name in _LISTS if isinstance(node.get(name), list | dict))
 
 
 def find_dangling(schema: Any) -> Path:
@@ -73,19 +108,22 @@ def find_dangling(schema: Any) -> Path:
     return next(_Document(schema).find_dangling(), ())
 
 
-def _find_costly(document: _Document, order: Iterable[int]) -> int | None:
-    """The first schema from which the steps down to one value are too many."""
+def _count_steps(
+    document: _Document, order: Iterable[int], own: Callable[[int], int], most: int
+) -> dict[int, int]:
+    """How many steps each schema takes, down to one value; those beyond `most` count alike."""
     steps: dict[int, int] = {}
     for number in order:
-        steps[number] = (
-            1
+        counted = (
+            own(number)
             + sum(steps.get(inner, 1) for inner in document.same[number])
             + sum(steps.get(inner, 1) for inner in document.inside[number])
             + max((steps.get(inner, 1) for inner in document.properties[number]), default=0)
         )
-        if steps[number] > MAX_STEPS:
-            return number
-    return None
+        # What is unevaluated is found by evaluating everything else once more.
+        again = 2 if document.evaluates_again(number) else 1
+        steps[number] = min(again * counted, most)
+    return steps
 
 
 def _deepest_first(
@@ -131,6 +169,35 @@ class _Document:
         self.inside[number] = self._numbers(_held(node, _INSIDE))
         self.properties[number] = self._numbers(_held(node, ("properties",)))
         return self.same[number] + self.inside[number] + self.properties[number]
+
+    def own_steps(self, number: int) -> int:
+        """The steps that the schema takes by itself."""
+        return _own_steps(self._nodes[number])
+
+    def evaluates_again(self, number: int) -> bool:
+        """Whether the schema depends on what the others beside it have evaluated."""
+        return not self._nodes[number].keys().isdisjoint(_UNEVALUATED)
+
+    def leads_back(self, order: Iterable[int]) -> bool:
+        """Whether a schema leads to one that leads to it, by more than one way at some point."""
+        try:
+            TopologicalSorter(
+                {
+                    number: self.same[number] + self.inside[number] + self.properties[number]
+                    for number in order
+                }
+            ).prepare()
+        except CycleError:
+            return any(len(self.same[number]) > 1 for number in self.same)
+        return False
+
+    def looks_around(self) -> bool:
+        """Whether a pattern needs more than going over a string once."""
+        return any(
+            _LOOKS_AROUND.search(pattern)
+            for node in self._nodes.values()
+            for pattern in _patterns(node)
+        )
 
     def path_of(self, number: int) -> Path:
         """Where the schema is; the root stands for one inside plain data."""
@@ -203,6 +270,14 @@ class _Document:
         found = [node for node in nodes if isinstance(node, dict)]
         self._nodes |= {id(node): node for node in found}
         return [id(node) for node in found]
+
+
+def _patterns(node: Node) -> Iterator[str]:
+    """The regular expressions of a schema."""
+    if isinstance(node.get("pattern"), str):
+        yield node["pattern"]
+    if isinstance(node.get("patternProperties"), dict):
+        yield from node["patternProperties"]
 
 
 def _held(node: Node, keywords: Container[str]) -> Iterator[Any]:

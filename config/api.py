@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import SuspiciousOperation
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
@@ -34,6 +35,7 @@ CODES = {
     415: "UNSUPPORTED_MEDIA_TYPE",
     429: "TOO_MANY_REQUESTS",
     500: "INTERNAL_ERROR",
+    503: "UNAVAILABLE",
 }
 
 
@@ -104,7 +106,7 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
             200: OpenApiResponse(openapi.envelope(copy.deepcopy(data)), "The answer"),
             **{
                 code: OpenApiResponse(copy.deepcopy(openapi.ERRORS), openapi.REASONS[code])
-                for code in (*statuses, 500)
+                for code in (*statuses, 500, 503)
             },
         },
     )
@@ -148,8 +150,12 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:
             if code == status.HTTP_401_UNAUTHORIZED:
                 refused["WWW-Authenticate"] = 'ApiKey header="x-arklow-auth", Bearer'
             return refused
+    if isinstance(error, OperationalError):
+        logger.warning("Database out of reach or too slow: %s", error)
+        late = "The database did not answer in time. Try again, or ask for less."
+        return refusal(503, [Fault(CODES[503], late)])
     logger.error("Unhandled error in %s", context["view"].__class__.__name__, exc_info=error)
-    return refusal(500, [Fault(CODES[500], "Internal server error. Nothing was changed.")])
+    return refusal(500, [Fault(CODES[500], "Internal server error.")])
 
 
 def _outside_views(code: int, message: str) -> Callable[..., HttpResponse]:
@@ -164,4 +170,4 @@ def _outside_views(code: int, message: str) -> Callable[..., HttpResponse]:
 bad_request = _outside_views(400, "Bad request.")
 permission_denied = _outside_views(403, "Forbidden.")
 not_found = _outside_views(404, "Not found.")
-server_error = _outside_views(500, "Internal server error. Nothing was changed.")
+server_error = _outside_views(500, "Internal server error.")

@@ -47,7 +47,8 @@ REASONS = {
     413: "The body is too large",
     415: "The body is not application/json",
     422: "Well-formed, but against a rule",
-    500: "Our fault; nothing was changed",
+    500: "Our fault",
+    503: "The database is out of reach, or was too slow",
 }
 
 

@@ -131,6 +131,9 @@ def _read_search(search: str, fields: Mapping[str, str]) -> tuple[str, str, Any]
         raise _bad_parameter("search", f"`search` takes the ops {', '.join(OPERATORS)}.")
     if (operator == "in") != isinstance(value, list) or isinstance(value, dict) or value is None:
         raise _bad_parameter("search", "`value` is a list for `in`, else one plain value.")
+    if isinstance(value, list):
+        # No row has these, and the driver cannot send them.
+        value = [one for one in value if not isinstance(one, int) or abs(one) <= MAX_ROW_ID]
     return field, operator, value
 
 

@@ -3,22 +3,32 @@
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
 
+
+def flag(name: str, *, default: bool) -> bool:
+    """A boolean of the environment; what is neither true nor false is refused."""
+    text = env.str(name, default=str(default)).lower()
+    if text not in {"true", "1", "yes", "on", "false", "0", "no", "off"}:
+        raise ImproperlyConfigured(f"{name} is true or false, not {text!r}.")
+    return text in {"true", "1", "yes", "on"}
+
+
 # --- what differs between machines -------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY")
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = flag("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # False only where plain HTTP on loopback is meant, as in `make run`.
-HTTPS = env.bool("WAYBILL_HTTPS", default=True)
+HTTPS = flag("WAYBILL_HTTPS", default=True)
 # True lets destinations point to private, loopback and link-local addresses.
-ALLOW_PRIVATE_NETWORKS = env.bool("WAYBILL_ALLOW_PRIVATE_NETWORKS", default=False)
+ALLOW_PRIVATE_NETWORKS = flag("WAYBILL_ALLOW_PRIVATE_NETWORKS", default=False)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 
 DATABASES = {"default": env.db_url("DATABASE_URL", engine="django.db.backends.postgresql")}

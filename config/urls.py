@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -10,6 +11,8 @@ from django.contrib import admin
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path, register_converter
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularSwaggerSplitView
@@ -39,12 +42,20 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
+docs = SpectacularSwaggerSplitView.as_view(url_name="openapi")
+
+
+def readable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view for GET and HEAD; 405 for everything else, not a page about CSRF."""
+    return csrf_exempt(require_safe(view))
+
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
-    path("healthz", healthz),
-    path("openapi.json", openapi, name="openapi"),
-    path("swagger/ui/json", openapi),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("healthz", readable(healthz)),
+    path("openapi.json", readable(openapi), name="openapi"),
+    path("swagger/ui/json", readable(openapi)),
+    path("docs", readable(docs), name="docs"),
     path("swagger/ui", RedirectView.as_view(pattern_name="docs", query_string=True)),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),

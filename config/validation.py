@@ -14,6 +14,7 @@ from config.errors import Fault, pointer
 Validator = Any  # jsonschema_rs names one class a draft and gives them no common type
 MAX_FAULTS = 50
 MAX_MESSAGE = 300
+MAX_POINTER = 1_000
 TOO_COSTLY = "A pattern of the schema takes too long on this string."
 
 _OPTIONS: dict[str, Any] = {
@@ -42,19 +43,37 @@ def compile_schema(schema: Any, *, dialect: str = DEFAULT_DIALECT) -> Validator:
 
 
 def find_faults(
-    validator: Validator, value: Any, *, code: str, at: tuple[str | int, ...] = ()
+    validator: Validator,
+    value: Any,
+    *,
+    code: str,
+    at: tuple[str | int, ...] = (),
+    every: bool = True,
 ) -> list[Fault]:
-    """Every fault of the value (at most 50), each with its JSON Pointer below `at`."""
+    """Every fault of the value (at most 50), each with its JSON Pointer below `at`.
+
+    The validator lists all there are before it gives the first: where there may be too many,
+    `every=False` stops at the first one.
+    """
     if validator.is_valid(value):
         return []
     found: list[Fault] = []
-    for path, message in _flatten(validator.iter_errors(value)):
-        fault = Fault(code, _shortened(message), pointer((*at, *path)))
+    errors = validator.iter_errors(value) if every else [_first_error(validator, value)]
+    for path, message in _flatten(errors):
+        fault = Fault(code, _shortened(message), _bounded((*at, *path)))
         if fault not in found:
             found.append(fault)
         if len(found) == MAX_FAULTS:
             break
     return found
+
+
+def _first_error(validator: Validator, value: Any) -> ValidationError:
+    try:
+        validator.validate(value)
+    except ValidationError as error:
+        return error
+    raise AssertionError("A value that is not valid has an error.")
 
 
 def _flatten(errors: Iterable[ValidationError]) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -106,6 +125,13 @@ def _misfit(error: ValidationError) -> float:
         ):
             return max(map(_first_misfit, branches), default=math.inf)
     return len(error.instance_path) if error.kind.name in {"const", "enum", "type"} else math.inf
+
+
+def _bounded(path: tuple[str | int, ...]) -> str:
+    """The pointer; to the nearest value above it where it would be longer than 1,000 characters."""
+    while len(whole := pointer(path)) > MAX_POINTER:
+        path = path[:-1]
+    return whole
 
 
 def _shortened(message: str) -> str:

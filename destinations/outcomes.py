@@ -6,7 +6,7 @@ section 10.2.3 (`Retry-After`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -37,13 +37,15 @@ class Outcome:
     """The end of one attempt.
 
     `seconds` is the time the destination named: until redelivery, or of the settlement
-    deadline; None where it named none.
+    deadline; None where it named none. `said` is False where the outcome is an assumption of
+    ours, like a broken connection: it does not undo what a worker said meanwhile.
     """
 
     verdict: Verdict
     message: str = ""
     seconds: int | None = None
     status: int | None = None
+    said: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
         """Keeps of the message what a text column can hold."""

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from config.errors import ConflictError, DomainError, NotFoundError, RuleError
+from config.errors import (
+    ConflictError,
+    DomainError,
+    Fault,
+    NotFoundError,
+    RuleError,
+    pointer,
+)
 from destinations import kinds
 from destinations.models import Destination, Kind
 from orgs.models import Organization
 
 SINK_LABEL = "default_sink"
+LARGEST_NUMBER = 2**63
 
 
 def create_destination(
@@ -56,9 +64,18 @@ def update_destination(*, destination: Destination, changes: Mapping[str, Any]) 
 
 def check_config(kind: str, config: Any) -> None:
     """Refuse a config that its type does not admit."""
-    faults = kinds.find_config_faults(kind, config)
+    faults = kinds.find_config_faults(kind, config) or list(_find_huge(config, ("config",)))
     if faults:
         raise DomainError.of(faults)
+
+
+def _find_huge(value: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    """The numbers that would come back as integers of more than 64 bits."""
+    inner = value.items() if isinstance(value, dict) else []
+    for key, one in enumerate(value) if isinstance(value, list) else inner:
+        yield from _find_huge(one, (*path, key))
+    if isinstance(value, float) and abs(value) >= LARGEST_NUMBER:
+        yield Fault("INVALID_CONFIG", "This number does not fit 64 bits.", pointer(path))
 
 
 def check_credential(credential_id: str | None) -> None:
@@ -71,13 +88,18 @@ def check_credential(credential_id: str | None) -> None:
         )
 
 
-@transaction.atomic
 def ensure_sink(*, org_id: int) -> Destination:
     """The organization's oldest live `default_sink`, made when there is none."""
+    sinks = Destination.objects.of_org(org_id).filter(type=Kind.DEFAULT_SINK)
+    return sinks.first() or _make_sink(org_id)
+
+
+@transaction.atomic
+def _make_sink(org_id: int) -> Destination:
     # One at a time for an organization, so that concurrent first actions make one sink.
     Organization.objects.select_for_update(no_key=True).get(pk=org_id)
     live = Destination.objects.of_org(org_id)
-    sink = live.filter(type=Kind.DEFAULT_SINK).first()
+    sink: Destination | None = live.filter(type=Kind.DEFAULT_SINK).first()
     if sink is None:
         taken = set(live.filter(label__startswith=SINK_LABEL).values_list("label", flat=True))
         numbered = (f"{SINK_LABEL} {number}" for number in itertools.count(2))

@@ -53,7 +53,7 @@ def default_outcome(config: Mapping[str, Any]) -> Outcome:
     """What a success without a signal means under the destination's `signaling`."""
     if config.get("signaling") == {"enabled": True, "default": "ack"}:
         return Outcome(Verdict.ACK)
-    return Outcome(Verdict.WAIT)
+    return Outcome(Verdict.WAIT, said=False)
 
 
 def _read_body(body: bytes) -> tuple[Any, Any]:

@@ -34,20 +34,26 @@ FROM due WHERE lane_id IS NOT NULL
 """  # noqa: S608 -- constants only
 
 CLAIM = f"""
-WITH room AS MATERIALIZED (
-  SELECT l.id, least(
-    l.running_limit - (SELECT count(*) FROM dispatch_actionrecord r
-                       WHERE r.lane_id = l.id AND r.status = 'running'),
-    l.unsettled_limit - (SELECT count(*) FROM dispatch_actionrecord r
-                         WHERE r.lane_id = l.id AND r.status IN ('running', 'ack_wait'))
-  ) AS rows
-  FROM dispatch_lane l
-  WHERE l.id = ANY(current_setting('waybill.lanes')::bigint[])
-), due AS MATERIALIZED (
-  SELECT picked.id FROM (SELECT * FROM room ORDER BY id) room CROSS JOIN LATERAL (
+WITH due AS MATERIALIZED (
+  SELECT picked.id FROM (
+    SELECT * FROM dispatch_lane
+    WHERE id = ANY(current_setting('waybill.lanes')::bigint[])
+      AND destination_id <> ALL(%(crowded)s::bigint[])
+    ORDER BY id
+  ) l CROSS JOIN LATERAL (
+    SELECT count(*) AS running FROM dispatch_actionrecord r
+    WHERE r.lane_id = l.id AND r.status = 'running'
+  ) f CROSS JOIN LATERAL (
     SELECT r.id FROM dispatch_actionrecord r
-    WHERE r.lane_id = room.id AND r.status = 'queued' AND r.push
-    ORDER BY r.available_at, r.id LIMIT greatest(room.rows, 0)
+    WHERE r.lane_id = l.id AND r.status = 'queued' AND r.push
+      AND (r.deadline_at IS NULL OR r.deadline_at > now())
+    ORDER BY r.available_at, r.id
+    LIMIT CASE WHEN f.running >= l.running_limit THEN 0 ELSE greatest(0, least(
+      l.running_limit - f.running,
+      l.unsettled_limit - f.running - (
+        SELECT count(*) FROM dispatch_actionrecord w
+        WHERE w.lane_id = l.id AND w.status = 'ack_wait')
+    )) END
     FOR UPDATE SKIP LOCKED
   ) picked
   LIMIT %(rows)s
@@ -59,7 +65,7 @@ WITH room AS MATERIALIZED (
   RETURNING r.id, r.attempt, r.failures, r.destination_id, r.lane_id
 )
 SELECT c.id, c.attempt, c.failures, c.lane_id, d.type, d.config::text, d.deleted_at IS NOT NULL,
-       p.input::text
+       p.input::text, c.destination_id
 FROM claimed c
 JOIN destinations_destination d ON d.id = c.destination_id
 LEFT JOIN dispatch_actionpayload p ON p.record_id = c.id

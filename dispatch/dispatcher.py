@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +25,7 @@ from destinations.attempts import ATTEMPT_SECONDS, Attempt
 from destinations.outcomes import Outcome, Verdict
 from dispatch import claims, partitions, retries, settlement
 from dispatch.lines import Line
-from dispatch.models import Status
+from dispatch.models import IN_FLIGHT
 from dispatch.retries import Ending
 from dispatch.services import DESTINATION_DELETED
 
@@ -35,6 +37,9 @@ UPKEEP_TICKS = 120
 FLUSH_SECONDS = 0.005
 GRACE_SECONDS = 10.0
 WRITE_GRACE_SECONDS = 2.0
+LEAST_SHARE = 16
+RESOLVERS = 128
+PAYLOAD_GONE = "Its payload is gone."
 RECONNECT_SECONDS = 1.0
 LISTEN_SECONDS = 60.0
 
@@ -44,8 +49,9 @@ class Claimed:
     """An attempt that this dispatcher holds the lease of."""
 
     attempt: Attempt
-    lane_id: int
-    deleted: bool
+    destination_id: int
+    # Why it cannot be delivered at all; empty where it can.
+    hindrance: str
 
 
 class Dispatcher:
@@ -57,6 +63,9 @@ class Dispatcher:
         # One for each task: a statement of one never lands in a transaction of another.
         self.claimer, self.writer, self.keeper, self.listener = (Line(conninfo) for _ in range(4))
         self.free = concurrency
+        # How much of it each destination takes: a few that hang must not take all of it.
+        self.busy: Counter[int] = Counter()
+        self.share = max(concurrency // 4, LEAST_SHARE)
         self.after_lane = 0
         self.found_work = False
         self.endings: list[Ending] = []
@@ -75,6 +84,9 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Deliver until `stop`; everything finished by then is written down."""
+        # Names are resolved in threads, and a name server that is silent keeps one busy.
+        resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
+        asyncio.get_running_loop().set_default_executor(resolvers)
         async with outbound.open_session(
             allow_private=self.allow_private, connections=self.concurrency
         ) as session:
@@ -123,6 +135,7 @@ class Dispatcher:
         last_lane, lanes, rows = await self._fetch_claim(wanted)
         for claimed in map(read_claim, rows):
             self.free -= 1
+            self.busy[claimed.destination_id] += 1
             task = asyncio.create_task(self._deliver(claimed, session))
             self.deliveries.add(task)
             task.add_done_callback(self.deliveries.discard)
@@ -144,19 +157,25 @@ class Dispatcher:
         async with connection.pipeline():
             await connection.execute("BEGIN")
             locked = await connection.execute(claims.LOCK_LANES, {"after": self.after_lane})
-            claimed = await connection.execute(claims.CLAIM, {"rows": wanted})
+            claimed = await connection.execute(
+                claims.CLAIM, {"rows": wanted, "crowded": self._find_crowded()}
+            )
             await connection.execute("COMMIT")
         _, last_lane, lanes = await locked.fetchone() or (None, 0, 0)
         return last_lane, lanes, await claimed.fetchall()
+
+    def _find_crowded(self) -> list[int]:
+        """The destinations that have their share of the deliveries under way."""
+        return [destination for destination, busy in self.busy.items() if busy >= self.share]
 
     # --- delivering ----------------------------------------------------------------------------
 
     async def _deliver(self, claimed: Claimed, session: aiohttp.ClientSession) -> None:
         attempt = claimed.attempt
         try:
-            if claimed.deleted:
-                gone = Outcome(Verdict.PERMANENT, DESTINATION_DELETED)
-                ending = retries.fail(attempt.record_id, attempt.number, gone, counted=False)
+            if claimed.hindrance:
+                hindered = Outcome(Verdict.PERMANENT, claimed.hindrance)
+                ending = retries.fail(attempt.record_id, attempt.number, hindered, counted=False)
             else:
                 outcome = await self._attempt(attempt, session)
                 ending = retries.end_attempt(
@@ -164,6 +183,9 @@ class Dispatcher:
                 )
         finally:
             self.free += 1
+            self.busy[claimed.destination_id] -= 1
+            if not self.busy[claimed.destination_id]:
+                del self.busy[claimed.destination_id]
             self.room.set()
         self.endings.append(ending)
         self.finished.set()
@@ -173,7 +195,8 @@ class Dispatcher:
             outcome: Outcome = await kinds.KINDS[attempt.type].deliver(attempt, session)
         except Exception as error:
             logger.exception("Delivering action %d failed here", attempt.record_id)
-            return Outcome(Verdict.OURS, f"Fault of Waybill: {type(error).__name__}: {error}")
+            message = f"Fault of Waybill: {type(error).__name__}: {error}"
+            return Outcome(Verdict.OURS, message, said=False)
         return outcome
 
     # --- writing -------------------------------------------------------------------------------
@@ -212,9 +235,7 @@ class Dispatcher:
     async def _finish(self, endings: list[Ending]) -> None:
         if endings:
             connection = await self.writer.open()
-            parameters = settlement.finish_parameters(
-                endings, statuses=[Status.RUNNING], log_late=True
-            )
+            parameters = settlement.finish_parameters(endings, statuses=IN_FLIGHT, log_late=True)
             await connection.execute(settlement.FINISH, parameters, prepare=True)
 
     async def _finish_singly(self, ending: Ending) -> None:
@@ -232,7 +253,7 @@ class Dispatcher:
         ticks = 0
         while True:
             if ticks % UPKEEP_TICKS == 0:
-                await self._patiently(self._keep_partitions)
+                await self._patiently(self._keep_up)
             if await self._patiently(self._promote_once) or ticks % SWEEP_TICKS == 0:
                 self.wake.set()
             ticks += 1
@@ -243,7 +264,16 @@ class Dispatcher:
         row = await (await connection.execute(claims.PROMOTE, prepare=True)).fetchone()
         return bool(row and row[0])
 
-    async def _keep_partitions(self) -> bool:
+    async def _keep_up(self) -> bool:
+        try:
+            await self._keep_partitions()
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error:
+            logger.exception("The next partitions cannot be made")
+        return True
+
+    async def _keep_partitions(self) -> None:
         connection = await self.keeper.open()
         async with connection.transaction():
             await connection.execute(partitions.LOCK)
@@ -251,7 +281,6 @@ class Dispatcher:
             for partition in partitions.find_missing(*row) if row else ():
                 for statement in partition.statements():
                     await connection.execute(statement)
-        return True
 
     async def _listen(self) -> None:
         while True:
@@ -269,6 +298,8 @@ class Dispatcher:
         """The work's result; False after a pause where the database was out of reach."""
         try:
             return await work()
+        except psycopg.errors.DeadlockDetected:
+            return True
         except psycopg.OperationalError as error:
             logger.warning("Database out of reach, trying again: %s", error)
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -291,14 +322,15 @@ async def end_tasks(tasks: list[asyncio.Task[None]]) -> None:
 
 def read_claim(row: tuple[Any, ...]) -> Claimed:
     """One row of `claims.CLAIM`."""
-    record_id, number, failures, lane_id, kind, config, deleted, payload = row
+    record_id, number, failures, _lane_id, kind, config, deleted, payload, destination_id = row
     attempt = Attempt(
         record_id=record_id,
         number=number,
         failures=failures,
         type=kind,
         config=orjson.loads(config),
-        payload=payload.encode(),
+        payload=(payload or "").encode(),
         ends=time.monotonic() + ATTEMPT_SECONDS,
     )
-    return Claimed(attempt, lane_id, deleted)
+    hindrance = DESTINATION_DELETED if deleted else PAYLOAD_GONE if payload is None else ""
+    return Claimed(attempt, destination_id, hindrance)

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from actions.contracts import validators
 from config import strictjson, validation
-from config.errors import BadRequestError, Fault
+from config.errors import BadRequestError, ConflictError, Fault
 from destinations import kinds, services
 from destinations.models import Kind
 from dispatch import lanes
@@ -41,8 +41,13 @@ LEFT JOIN destinations_destination t ON t.id = l.destination_id AND t.deleted_at
 """
 SCHEMAS = "SELECT id, schema::text FROM actions_actiondefinition WHERE id = ANY(%s::bigint[])"
 # A sink settles in this statement; what is due at once wakes the dispatchers at commit.
+# A destination that is deleted meanwhile is waited for, and then none of them is stored.
 STORE = f"""
-WITH action AS MATERIALIZED (
+WITH live AS MATERIALIZED (
+  SELECT id FROM destinations_destination
+  WHERE id = ANY(%(destinations)s::bigint[]) AND deleted_at IS NULL
+  ORDER BY id FOR KEY SHARE
+), action AS MATERIALIZED (
   SELECT nextval('dispatch_actionrecord_id_seq') AS id, a.*,
     CASE WHEN a.sink THEN 'succeeded' WHEN a.starts_at > now() THEN 'scheduled'
          ELSE 'queued' END AS status
@@ -52,6 +57,7 @@ WITH action AS MATERIALIZED (
     %(tags)s::text[], %(replays)s::bigint[], %(inputs)s::text[]
   ) WITH ORDINALITY AS a(definition_id, destination_id, lane_id, sink, push, starts_at, timeout,
                          tags, replay_of, input, position)
+  WHERE %(distinct)s = (SELECT count(*) FROM live)
 ), stored AS (
   INSERT INTO dispatch_actionrecord (id, org_id, definition_id, destination_id, lane_id, status,
     push, attempt, failures, available_at, timeout, deadline_at, tags, replay_of, error_message,
@@ -63,21 +69,30 @@ WITH action AS MATERIALIZED (
 ), payload AS (
   INSERT INTO dispatch_actionpayload (record_id, input) SELECT id, input::json FROM action
 ), event AS (
-  INSERT INTO dispatch_actionevent (record_id, kind, status, attempt)
-  SELECT id, kind, status, 0 FROM action, LATERAL (
+  INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at)
+  SELECT id, kind, status, 0, greatest(starts_at, now()) FROM action, LATERAL (
     VALUES ('{ActionEvent.Kind.ACCEPTED}', true), ('{ActionEvent.Kind.SUNK}', sink),
            ('{ActionEvent.Kind.NOT_DELIVERABLE}', NOT sink AND NOT push)
   ) AS happened(kind, did) WHERE did
 )
 SELECT id, status, greatest(starts_at, now()),
-  CASE WHEN position = 1 THEN pg_notify('{WAKE}', '') END
+  (SELECT pg_notify('{WAKE}', '') FROM action WHERE status = 'queued' AND push LIMIT 1)
 FROM action ORDER BY position
 """  # noqa: S608 -- constants only
 
 
+class DestinationGoneError(ConflictError):
+    """An action was routed to a destination that has just been deleted."""
+
+    code = "DESTINATION_DELETED"
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One action as a client hands it in. Its shape is checked, its contract not yet."""
+    """One action as a client hands it in. Its shape is checked, its contract not yet.
+
+    `body` are the bytes of the input that are stored and delivered.
+    """
 
     name: str
     input: Any
@@ -85,6 +100,11 @@ class Submission:
     version: int | None = None
     timeout: int | None = None
     available_at: datetime | None = None
+    body: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Writes the bytes once, for measuring, judging and storing."""
+        object.__setattr__(self, "body", strictjson.dumps(self.input))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +154,16 @@ def accept(
     One that is already known to be wrong stays so. With `atomic`, one that is wrong keeps all
     of them out; the others' faults are empty then.
     """
+    try:
+        return _accept_once(org_id, submissions, atomic=atomic)
+    except DestinationGoneError:
+        # Routed anew, they go where its definitions lead now.
+        return _accept_once(org_id, submissions, atomic=atomic)
+
+
+def _accept_once(
+    org_id: int, submissions: Sequence[Submission | list[Fault]], *, atomic: bool
+) -> list[Accepted | list[Fault]]:
     wanted = {(one.name, one.version) for one in submissions if isinstance(one, Submission)}
     routes = resolve(org_id, wanted)
     judged = [_judge(routes, one) if isinstance(one, Submission) else one for one in submissions]
@@ -193,16 +223,21 @@ def lane_key(route: Route, tags: dict[str, str]) -> lanes.LaneKey | None:
 
 
 def store(org_id: int, actions: Sequence[Routed]) -> list[Accepted]:
-    """Store the actions, all or none, in one statement."""
+    """Store the actions, all or none, in one statement.
+
+    Raises `DestinationGoneError` where a destination was deleted since they were routed.
+    """
     if not actions:
         return []
     routes = [action.route for action in actions]
     needs_sink = any(route.destination_id is None for route in routes)
     sink_id = services.ensure_sink(org_id=org_id).pk if needs_sink else None
+    destinations = [route.destination_id or sink_id for route in routes]
     parameters: dict[str, Any] = {
         "org": org_id,
+        "distinct": len(set(destinations)),
         "definitions": [route.definition_id for route in routes],
-        "destinations": [route.destination_id or sink_id for route in routes],
+        "destinations": destinations,
         "lanes": [action.lane_id for action in actions],
         "sinks": [route.is_sink for route in routes],
         "pushes": [route.kind is not None and kinds.is_pushed(route.kind) for route in routes],
@@ -215,6 +250,8 @@ def store(org_id: int, actions: Sequence[Routed]) -> list[Accepted]:
     with connection.cursor() as cursor:
         cursor.execute(STORE, parameters)
         rows = cursor.fetchall()
+    if not rows:
+        raise DestinationGoneError("The destination was deleted in this moment: send it again.")
     return [
         Accepted(record_id, Status(status), available_at, route)
         for (record_id, status, available_at, _), route in zip(rows, routes, strict=True)
@@ -226,11 +263,8 @@ def _judge(routes: dict[tuple[str, int | None], Route], one: Submission) -> Rout
     if route is None:
         asked = one.name if one.version is None else f"{one.name} version {one.version}"
         return [Fault("UNKNOWN_VARIANT", f"There is no action {asked!r}.", "/variant")]
-    faults = validators.find_faults(route.definition_id, one.input)
-    if faults:
-        return faults
-    body = strictjson.dumps(one.input)
-    return Routed(route, None, body, one.tags, one.timeout, one.available_at)
+    faults = validators.find_faults(route.definition_id, one.input, one.body)
+    return faults or Routed(route, None, one.body, one.tags, one.timeout, one.available_at)
 
 
 def _in_lane(

@@ -35,8 +35,10 @@ WITH allowed AS (
     SELECT 1 FROM dispatch_laneuse u JOIN dispatch_lane l ON l.id = u.lane_id
     WHERE u.org_id = %(org)s AND u.variant = %(variant)s
       AND l.destination_id = %(destination)s AND l.tags_digest = %(digest)s
-  ) OR (SELECT count(*) FROM dispatch_laneuse
-        WHERE org_id = %(org)s AND variant = %(variant)s) < %(most)s
+  ) OR (SELECT count(*) FROM dispatch_laneuse u
+        JOIN dispatch_lane l ON l.id = u.lane_id
+        JOIN destinations_destination d ON d.id = l.destination_id AND d.deleted_at IS NULL
+        WHERE u.org_id = %(org)s AND u.variant = %(variant)s) < %(most)s
 ), made AS (
   INSERT INTO dispatch_lane (org_id, destination_id, tags, tags_digest)
   SELECT %(org)s::bigint, %(destination)s::bigint, %(tags)s::jsonb, %(digest)s::bytea FROM allowed
@@ -107,7 +109,7 @@ def place(org_id: int, wanted: Set[LaneKey | None]) -> dict[LaneKey | None, int 
         result.update((key, lane_id) for key, lane_id in found.items())
         new = set(unknown) - found.keys()
         if new:
-            result.update(make(org_id, new))
+            result.update((key, made) for key, made in make(org_id, new).items())
     return result
 
 

@@ -227,6 +227,8 @@ class ActionEvent(models.Model):
     kind = models.CharField(max_length=17, choices=Kind.choices)
     status = models.CharField(max_length=9, choices=Status.choices)
     attempt = models.PositiveIntegerField()
+    # When its next attempt may start, where there is one.
+    available_at = models.DateTimeField(null=True)
     detail = models.JSONField(null=True)
     created_at = models.DateTimeField(db_default=TransactionNow())
 

@@ -65,8 +65,6 @@ def narrow(rows: ActionRecordQuerySet, request: Request) -> ActionRecordQuerySet
 
 
 def in_full() -> ActionRecordQuerySet:
-    """Records with payload, definition and events: five queries for any number."""
+    """Records with payload and definition: a few queries for any number."""
     definitions = with_links(ActionDefinition.objects.all())
-    return ActionRecord.objects.prefetch_related(
-        "payload", "events", Prefetch("definition", definitions)
-    )
+    return ActionRecord.objects.prefetch_related("payload", Prefetch("definition", definitions))

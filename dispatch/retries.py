@@ -14,6 +14,9 @@ SCHEDULE = (5, 30, 120, 600, 1800, 3600, 10_800, 21_600, 36_000, 36_000, 36_000)
 MAX_FAILURES = len(SCHEDULE) + 1
 JITTER = 0.2
 SETTLE_SECONDS = 60
+# How far along the schedule such a retry gets, and the least wait that many of them end at.
+UNCOUNTED_STEPS = 3
+MOST_UNCOUNTED_SECONDS = 60
 # Faults that are not the destination's do not bring an action nearer to its end.
 UNCOUNTED = frozenset({Verdict.RATE_LIMITED, Verdict.OURS})
 Happened = ActionEvent.Kind
@@ -24,6 +27,7 @@ class Ending:
     """How an attempt ends: compared and set on (record, attempt) by `settlement.finish`.
 
     `delay` is in seconds from now: until the next attempt, or until the settlement deadline.
+    What nobody `said` ends a running attempt only, not one that a worker has extended.
     """
 
     record_id: int
@@ -34,6 +38,7 @@ class Ending:
     counted: bool = False
     error: str = ""
     detail: dict[str, Any] | None = None
+    said: bool = True
 
 
 def end_attempt(record_id: int, attempt: int, failures: int, outcome: Outcome) -> Ending:
@@ -45,17 +50,37 @@ def end_attempt(record_id: int, attempt: int, failures: int, outcome: Outcome) -
         case Verdict.WAIT:
             seconds = SETTLE_SECONDS if outcome.seconds is None else outcome.seconds
             return Ending(
-                record_id, attempt, Happened.DELIVERED, Status.ACK_WAIT, seconds, detail=detail
+                record_id,
+                attempt,
+                Happened.DELIVERED,
+                Status.ACK_WAIT,
+                seconds,
+                detail=detail,
+                said=outcome.said,
             )
         case Verdict.PERMANENT:
             return fail(record_id, attempt, outcome, counted=True)
     counted = outcome.verdict not in UNCOUNTED
     if counted and failures + 1 >= MAX_FAILURES:
         return fail(record_id, attempt, outcome, counted=True)
-    delay = next_delay(failures) if outcome.seconds is None else outcome.seconds
+    before = failures if counted else min(attempt, UNCOUNTED_STEPS)
+    delay = next_delay(before) if outcome.seconds is None else outcome.seconds
+    if not counted:
+        # What is never counted would otherwise go round for ever, as fast as it can.
+        delay = max(delay, min(attempt + 1, MOST_UNCOUNTED_SECONDS))
     kind = Happened.NACKED if outcome.verdict is Verdict.NACK else Happened.RETRIED
     status = Status.SCHEDULED if delay else Status.QUEUED
-    return Ending(record_id, attempt, kind, status, delay, counted, outcome.message, detail)
+    return Ending(
+        record_id,
+        attempt,
+        kind,
+        status,
+        delay,
+        counted=counted,
+        error=outcome.message,
+        detail=detail,
+        said=outcome.said,
+    )
 
 
 def fail(record_id: int, attempt: int, outcome: Outcome, *, counted: bool) -> Ending:
@@ -69,6 +94,7 @@ def fail(record_id: int, attempt: int, outcome: Outcome, *, counted: bool) -> En
         counted=counted,
         error=outcome.message,
         detail=describe(outcome),
+        said=outcome.said,
     )
 
 

@@ -151,6 +151,7 @@ EVENT: dict[str, Any] = {
         "kind": {"type": "string", "enum": list(ActionEvent.Kind.values)},
         "status": SHOWN_STATUS,
         "attempt": {"type": "integer"},
+        "available_at": nullable(TIMESTAMP),
         "detail": nullable({"type": "object"}),
         "created_at": TIMESTAMP,
     },
@@ -186,23 +187,19 @@ LISTED_RECORD: dict[str, Any] = {
     "title": "ListedActionRecord",
     "type": "object",
     "required": ["id", "org_id", "action_definition_id", "input", "tags", "state", "definition"],
-    "properties": _RECORD
-    | {
-        "definition": {
-            "type": "object",
-            "required": ["id", "org_id", "variant", "version"],
-            "properties": {
-                "id": ROW_ID,
-                "org_id": ROW_ID,
-                "variant": {"type": "string"},
-                "version": {"type": "integer"},
-            },
-        }
-    },
+    "properties": _RECORD | {"definition": DEFINITION},
 }
 RECORD: dict[str, Any] = {
     "title": "ActionRecord",
     "type": "object",
     "required": [*LISTED_RECORD["required"], "events"],
-    "properties": _RECORD | {"definition": DEFINITION, "events": {"type": "array", "items": EVENT}},
+    "properties": _RECORD
+    | {
+        "definition": DEFINITION,
+        "events": {
+            "type": "array",
+            "items": EVENT,
+            "description": "Oldest first; the newest 1,000.",
+        },
+    },
 }

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from actions.serializers import show_definition
-from config import strictjson, validation
+from config import validation
 from config.errors import BadRequestError, DomainError, Fault, NotFoundError
 from config.paging import MAX_ROW_ID
 from config.parsing import read_timestamp
@@ -20,6 +20,7 @@ from dispatch.intake import Accepted, Submission
 from dispatch.models import ActionEvent, ActionRecord, Status
 
 FARTHEST = timedelta(days=30)
+MAX_EVENTS = 1_000
 _BY_PATH = validation.compile_schema(schemas.VARIANT_SUBMISSION)
 _BY_BODY = validation.compile_schema(schemas.SUBMISSION)
 
@@ -54,7 +55,7 @@ def read_batch_item(item: Any, tags: Mapping[str, str]) -> Submission | list[Fau
         submission = read_submission(item, tags, None)
     except DomainError as error:
         return list(error.faults)
-    if len(strictjson.dumps(submission.input)) > settings.MAX_BODY_BYTES:
+    if len(submission.body) > settings.MAX_BODY_BYTES:
         message = f"The action is larger than {settings.MAX_BODY_BYTES} bytes."
         return [Fault("TOO_LARGE", message, "/input")]
     return submission
@@ -108,21 +109,14 @@ def show_status(status: str) -> str:
 
 
 def show_listed_record(record: ActionRecord) -> dict[str, Any]:
-    """A record in a list, without its contract and its events."""
-    definition = record.definition
-    return _show(record) | {
-        "definition": {
-            "id": str(definition.pk),
-            "org_id": str(definition.org_id),
-            "variant": definition.variant,
-            "version": definition.version,
-        }
-    }
+    """A record in a list, without its events."""
+    return _show(record) | {"definition": show_definition(record.definition)}
 
 
 def show_record(record: ActionRecord) -> dict[str, Any]:
-    """A record with its definition and everything that happened to it."""
-    events = [show_event(event, record.org_id) for event in record.events.all()]
+    """A record with its definition and what happened to it: the newest 1,000 events."""
+    newest = record.events.order_by("-id")[:MAX_EVENTS]
+    events = [show_event(event, record.org_id) for event in reversed(newest)]
     return _show(record) | {"definition": show_definition(record.definition), "events": events}
 
 
@@ -135,6 +129,7 @@ def show_event(event: ActionEvent, org_id: int) -> dict[str, Any]:
         "kind": event.kind,
         "status": show_status(event.status),
         "attempt": event.attempt,
+        "available_at": event.available_at,
         "detail": event.detail,
         "created_at": event.created_at,
     }

@@ -36,18 +36,21 @@ FROM ended
 """
 
 
+@transaction.atomic
 def cancel_record(*, record: ActionRecord, actor: str) -> None:
     """End an action that is not over. A delivery under way may still happen; it changes nothing."""
+    # Whatever attempt it is at by now: who cancels an action means all of it.
+    held = ActionRecord.objects.select_for_update().get(pk=record.pk)
     ending = Ending(
-        record.pk,
-        record.attempt,
+        held.pk,
+        held.attempt,
         ActionEvent.Kind.CANCELED,
         Status.CANCELED,
         error=f"Canceled by {actor}.",
         detail={"by": actor},
     )
     if not settlement.finish(ending, statuses=OPEN):
-        raise ConflictError("The action is over, or has just moved on.", code="NOT_CANCELABLE")
+        raise ConflictError("The action is over.", code="NOT_CANCELABLE")
 
 
 @transaction.atomic
@@ -84,19 +87,24 @@ class Users:
     """What keeps a destination from being deleted."""
 
     default_of: list[str]
-    open_records: bool
+    open_records: list[str]
 
     def __bool__(self) -> bool:
-        return bool(self.default_of) or self.open_records
+        return bool(self.default_of or self.open_records)
 
     def __str__(self) -> str:
         named = []
         if self.default_of:
-            more = ", …" if len(self.default_of) > NAMED_USERS else ""
-            named.append("the default of " + ", ".join(self.default_of[:NAMED_USERS]) + more)
+            named.append("the default of " + _name_some(self.default_of))
         if self.open_records:
-            named.append("the destination of actions that are not over")
+            actions = _name_some(self.open_records)
+            named.append(f"the destination of actions that are not over ({actions})")
         return " and ".join(named)
+
+
+def _name_some(users: list[str]) -> str:
+    more = ", …" if len(users) > NAMED_USERS else ""
+    return ", ".join(users[:NAMED_USERS]) + more
 
 
 def find_users(destination: Destination) -> Users:
@@ -104,18 +112,17 @@ def find_users(destination: Destination) -> Users:
     links = DefinitionDestination.objects.filter(
         Q(definition__deleted_at=None), destination=destination, is_default=True
     ).select_related("definition")
+    open_records = ActionRecord.objects.filter(destination=destination, completed_at=None)
     return Users(
         default_of=[str(link.definition) for link in links[: NAMED_USERS + 1]],
-        open_records=ActionRecord.objects.filter(
-            destination=destination, completed_at=None
-        ).exists(),
+        open_records=[str(record.pk) for record in open_records.order_by()[: NAMED_USERS + 1]],
     )
 
 
 @transaction.atomic
 def delete_destination(*, destination: Destination, force: bool, actor: str) -> Destination:
     """The destination, deleted. What uses it stops that, unless `force` ends it as failed."""
-    # FOR UPDATE waits for accepting statements that refer to the row, and they for it.
+    # FOR UPDATE waits for accepting statements, which share the row's key, and they for it.
     held = Destination.objects.live().select_for_update().filter(pk=destination.pk).first()
     if held is None:
         raise NotFoundError(f"There is no destination {destination.pk}.")

@@ -21,12 +21,19 @@ from dispatch.retries import Ending
 WAKE = "waybill_due"
 FARTHEST_RETRY = 30 * 86_400
 # Ends every attempt that is still the record's current one and in one of the statuses `open`.
+# Rows are locked in the order of their ids, as a forced deletion does: no deadlocks.
 FINISH = """
 WITH ending AS MATERIALIZED (
   SELECT * FROM unnest(
     %(ids)s::bigint[], %(attempts)s::int[], %(kinds)s::text[], %(statuses)s::text[],
-    %(delays)s::float8[], %(counted)s::bool[], %(errors)s::text[], %(details)s::text[]
-  ) AS ending(id, attempt, kind, status, delay, counted, error, detail)
+    %(delays)s::float8[], %(counted)s::bool[], %(errors)s::text[], %(details)s::text[],
+    %(said)s::bool[]
+  ) AS ending(id, attempt, kind, status, delay, counted, error, detail, said)
+), held AS MATERIALIZED (
+  SELECT r.id, r.attempt FROM dispatch_actionrecord r
+  JOIN ending e ON r.id = e.id AND r.attempt = e.attempt
+  WHERE r.status = ANY(%(open)s::text[]) AND (e.said OR r.status = 'running')
+  ORDER BY r.id FOR UPDATE OF r
 ), changed AS (
   UPDATE dispatch_actionrecord r SET
     status = e.status,
@@ -38,13 +45,15 @@ WITH ending AS MATERIALIZED (
     completed_at = CASE WHEN e.status IN ('succeeded', 'failed', 'canceled') THEN now() END,
     error_message = e.error,
     updated_at = now()
-  FROM ending e
-  WHERE r.id = e.id AND r.attempt = e.attempt AND r.status = ANY(%(open)s::text[])
-  RETURNING r.id, e.attempt
+  FROM held h JOIN ending e USING (id, attempt)
+  WHERE r.id = h.id
+  RETURNING r.id, e.attempt, CASE WHEN r.status IN ('queued', 'scheduled')
+    THEN r.available_at END AS available_at
 ), written AS (
-  INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, detail)
+  INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at, detail)
   SELECT e.id, CASE WHEN c.id IS NULL THEN 'late' ELSE e.kind END,
-    CASE WHEN c.id IS NULL THEN r.status ELSE e.status END, e.attempt, e.detail::jsonb
+    CASE WHEN c.id IS NULL THEN r.status ELSE e.status END, e.attempt, c.available_at,
+    e.detail::jsonb
   FROM ending e
   LEFT JOIN changed c ON c.id = e.id AND c.attempt = e.attempt
   LEFT JOIN dispatch_actionrecord r ON c.id IS NULL AND r.id = e.id
@@ -72,6 +81,7 @@ def finish_parameters(
             for ending in endings
         ],
         "open": [str(status) for status in statuses],
+        "said": [ending.said for ending in endings],
         "log_late": log_late,
     }
 
@@ -151,4 +161,4 @@ def _find(org_id: int, record_id: int) -> ActionRecord:
 
 
 def _over(attempt: int) -> ConflictError:
-    return ConflictError(f"Attempt {attempt} is over.", code="ATTEMPT_OVER")
+    return ConflictError(f"Attempt {attempt} is over, or has not begun.", code="ATTEMPT_OVER")

@@ -181,8 +181,7 @@ class RecordsView(OrgView):
     )
     def get(self, request: Request, org_id: int) -> Response:
         """The organization's actions, narrowed by the query."""
-        rows = records.narrow(ActionRecord.objects.of_org(org_id), request)
-        rows = rows.select_related("definition").prefetch_related("payload")
+        rows = records.narrow(records.in_full().of_org(org_id), request)
         show = serializers.show_listed_record
         return reply(paging.answer_page(request, rows, show, fields=records.SEARCHED))
 
@@ -206,7 +205,7 @@ class ReplayView(OrgView):
     @operation(summary="Replay an action record", data=schemas.RECORD, refuses=ANY_REFUSAL)
     def post(self, request: Request, org_id: int, id: int) -> Response:
         """A new action with the same payload, version and tags, routed as things are now."""
-        record = self.find_row(records.in_full(), id)
+        record = self.find_row(ActionRecord.objects.select_related("definition"), id)
         accepted = services.replay_record(record=record, actor=str(self.caller))
         return reply(serializers.show_record(self.find_row(records.in_full(), accepted.id)))
 
@@ -219,7 +218,7 @@ class CancelView(OrgView):
     @operation(summary="Cancel an action record", data=schemas.RECORD, refuses=ANY_REFUSAL)
     def post(self, request: Request, org_id: int, id: int) -> Response:
         """The canceled action. A delivery under way may still happen; it changes nothing."""
-        record = self.find_row(records.in_full(), id)
+        record = self.find_row(ActionRecord.objects.all(), id)
         services.cancel_record(record=record, actor=str(self.caller))
         return reply(serializers.show_record(self.find_row(records.in_full(), id)))
 

@@ -33,6 +33,7 @@ COMMANDS_WITHOUT_DATABASE = frozenset(
     }
 )
 NO_DATABASE = "postgres:///waybill"
+SCHEMES = ("postgres://", "postgresql://")
 
 held_server: ContextVar[EmbeddedPostgres | None] = ContextVar("held_server", default=None)
 
@@ -93,10 +94,12 @@ def _exit(number: int, _frame: FrameType | None) -> None:
 
 def _check_reachable() -> None:
     """Say in one line what every command would say in a page of traceback."""
-    options = connection.get_connection_params() | {"connect_timeout": 5}
+    if not os.environ.get("DATABASE_URL", "postgres://").startswith(SCHEMES):
+        raise StartError("DATABASE_URL must look like postgres://user:password@host:5432/name.")
     try:
+        options = connection.get_connection_params() | {"connect_timeout": 5}
         psycopg.connect(**options).close()
-    except psycopg.OperationalError as error:
+    except (psycopg.Error, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise StartError(
             f"The database of DATABASE_URL cannot be reached ({reason}). "

@@ -55,11 +55,11 @@ async def deliver(attempt: Attempt, session: aiohttp.ClientSession) -> Outcome:
             allow_private=settings.ALLOW_PRIVATE_NETWORKS,
         )
     except outbound.AddressRefusedError as error:
-        return Outcome(Verdict.REFUSED, str(error))
+        return Outcome(Verdict.REFUSED, str(error), said=False)
     except TimeoutError as error:
         return _timed_out(error)
     except (aiohttp.ClientError, OSError) as error:
-        return Outcome(Verdict.UNAVAILABLE, f"{type(error).__name__}: {error}")
+        return Outcome(Verdict.UNAVAILABLE, f"{type(error).__name__}: {error}", said=False)
     return judge(answer, attempt.config)
 
 
@@ -85,5 +85,7 @@ def judge(answer: outbound.Answer, config: dict[str, Any]) -> Outcome:
 
 def _timed_out(error: TimeoutError) -> Outcome:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return Outcome(Verdict.UNAVAILABLE, "No connection in time; nothing was sent.")
-    return Outcome(Verdict.AMBIGUOUS, "Sent, but no answer in time; it may have been done.")
+        return Outcome(Verdict.UNAVAILABLE, "No connection in time; nothing was sent.", said=False)
+    return Outcome(
+        Verdict.AMBIGUOUS, "Sent, but no answer in time; it may have been done.", said=False
+    )

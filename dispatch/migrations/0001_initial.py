@@ -24,6 +24,7 @@ CREATE TABLE dispatch_actionevent (
   kind varchar(17) NOT NULL,
   status varchar(9) NOT NULL,
   attempt integer NOT NULL CHECK (attempt >= 0),
+  available_at timestamptz,
   detail jsonb,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (record_id, id)
@@ -402,6 +403,7 @@ class Migration(migrations.Migration):
                             ),
                         ),
                         ("attempt", models.PositiveIntegerField()),
+                        ("available_at", models.DateTimeField(null=True)),
                         ("detail", models.JSONField(null=True)),
                         (
                             "created_at",

@@ -281,7 +281,7 @@ def test_a_chain_that_branches_at_each_step_is_refused(fan):
 
 @pytest.mark.parametrize("fan", FANS)
 def test_a_short_chain_that_branches_is_admitted(fan):
-    admit(chain(6, fan))
+    admit(chain(4, fan))
 
 
 def test_the_fault_is_at_a_schema_from_which_the_steps_are_too_many():

@@ -99,7 +99,7 @@ def test_an_error_we_did_not_foresee_is_logged_and_told_without_a_trace(caplog):
 
     assert answer.status_code == 500
     assert answer.data["errors"] == [
-        {"code": "INTERNAL_ERROR", "message": "Internal server error. Nothing was changed."}
+        {"code": "INTERNAL_ERROR", "message": "Internal server error."}
     ]
     assert b"secret" not in answer.content
     (record,) = caplog.records

@@ -87,6 +87,11 @@ class Receiver:
         await self.open.wait()
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
+    async def hang_up(self) -> None:
+        """Close every connection without an answer."""
+        for connection in list(self.runner.server.connections):
+            connection.force_close()
+
     def release(self) -> None:
         """Answer those who wait."""
         self.loop.call_soon_threadsafe(self.open.set)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,9 +22,11 @@ def lock(cursor: Any, after: int = 0) -> tuple[int | None, int]:
     return last_lane, count
 
 
-def take(cursor: Any, rows: int = claims.ROWS_A_CLAIM) -> list[tuple[Any, ...]]:
+def take(
+    cursor: Any, rows: int = claims.ROWS_A_CLAIM, crowded: Sequence[int] = ()
+) -> list[tuple[Any, ...]]:
     """The rows claimed from the locked lanes."""
-    cursor.execute(claims.CLAIM, {"rows": rows})
+    cursor.execute(claims.CLAIM, {"rows": rows, "crowded": list(crowded)})
     return list(cursor.fetchall())
 
 

@@ -6,7 +6,7 @@ from dispatch import lanes
 from dispatch.models import ActionPayload, ActionRecord, LaneUse
 from tests import factories
 from tests.client import codes
-from tests.dispatch.test_ingress import count_rows
+from tests.dispatch.counting import count_rows
 
 pytestmark = pytest.mark.usefixtures("definition")
 

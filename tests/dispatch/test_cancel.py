@@ -2,7 +2,6 @@
 
 import pytest
 
-from config.errors import ConflictError
 from destinations.outcomes import Outcome, Verdict
 from dispatch import retries, services, settlement
 from dispatch.models import OPEN, ActionRecord, Status
@@ -50,12 +49,14 @@ def test_an_action_that_is_over_is_not_canceled(api, record, status):
     assert (record.status, record.events.count()) == (status, 1)
 
 
-def test_an_action_that_has_moved_on_meanwhile_is_not_canceled(record):
+def test_an_action_that_has_moved_on_meanwhile_is_canceled_in_its_new_attempt(record):
     factories.move(ActionRecord.objects.get(), status="running", attempt=1)
 
-    with pytest.raises(ConflictError):
-        services.cancel_record(record=record, actor="a test")
-    assert ActionRecord.objects.get().status == "running"
+    services.cancel_record(record=record, actor="a test")
+
+    canceled = ActionRecord.objects.get()
+    assert (canceled.status, canceled.attempt) == ("canceled", 1)
+    assert canceled.events.order_by("id").last().attempt == 1
 
 
 def test_the_late_outcome_of_a_canceled_action_is_only_logged(api, record):

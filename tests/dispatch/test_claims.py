@@ -30,7 +30,7 @@ def test_a_claimed_action_runs_with_a_lease(acme, webhook, definition):
     (row,) = claim()
 
     assert row[:3] == (record.pk, 2, 1)
-    assert row[3:] == (record.lane_id, "webhook", row[5], False, '{"n":1}')
+    assert row[3:] == (record.lane_id, "webhook", row[5], False, '{"n":1}', webhook.pk)
     assert '"url"' in row[5]
     record.refresh_from_db()
     assert (record.status, record.attempt) == ("running", 2)
@@ -71,6 +71,27 @@ def test_only_what_is_due_and_pushed_is_claimed(make_lanes, definition, columns)
     with connection.cursor() as cursor:
         assert lock(cursor) == (None, 0)
     assert claim() == []
+
+
+def test_what_has_run_out_of_time_is_not_claimed(make_lanes, definition):
+    (lane,) = make_lanes(1)
+    now = timezone.now()
+    factories.make_records(lane, definition, 3, deadline_at=now - timedelta(minutes=1))
+    open_ids = factories.make_records(lane, definition, 2, deadline_at=now + timedelta(minutes=1))
+
+    assert sorted(row[0] for row in claim()) == open_ids
+
+
+def test_nothing_is_claimed_for_a_crowded_destination(acme, make_lanes, definition):
+    other = factories.make_lane(factories.make_destination(acme))
+    for lane in (*make_lanes(2), other):
+        factories.make_records(lane, definition, 3)
+
+    with connection.cursor() as cursor:
+        lock(cursor)
+        rows = take(cursor, crowded=[definition.links.get().destination_id])
+
+    assert by_lane(rows) == {other.pk: 3}
 
 
 def test_the_oldest_of_a_lane_come_first(make_lanes, definition):
@@ -270,7 +291,7 @@ def explain(statement, parameters):
 def test_claims_read_only_what_is_due():
     for statement, parameters in (
         (claims.LOCK_LANES, {"after": 0}),
-        (claims.CLAIM, {"rows": 100}),
+        (claims.CLAIM, {"rows": 100, "crowded": []}),
     ):
         plan = explain(statement, parameters)
 

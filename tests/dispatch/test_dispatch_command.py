@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -87,6 +87,11 @@ def test_what_a_killed_one_held_is_delivered_by_the_next(acme, delivered, receiv
     assert count(attempt=1) == 8
     assert {record_id for record_id, _ in receiver.seen()} == set(ids)
     assert len(receiver.seen()) == len(set(receiver.seen())) == 20
+
+
+def test_no_deliveries_at_once_are_refused():
+    with pytest.raises(CommandError, match="at least 1"):
+        call_command("dispatch", concurrency=0)
 
 
 def test_the_command_runs_a_dispatcher_until_it_is_stopped(monkeypatch):

@@ -3,14 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.db.models import F
 from django.utils import timezone
 
 from actions import services as actions
 from destinations.kinds import webhook as webhook_kind
 from destinations.outcomes import Outcome, Verdict
 from dispatch import dispatcher as dispatcher_module
-from dispatch.models import ActionRecord
+from dispatch.models import ActionPayload, ActionRecord
 from tests import factories
 from tests.dispatch.background import Answer, wait_until
 
@@ -291,63 +290,45 @@ def test_an_outcome_that_cannot_be_written_loses_no_other(
     wait_for(records[4], "succeeded")
 
 
-def test_a_destination_that_hangs_slows_no_other(acme, delivered, receiver, start_dispatcher):
-    receiver.open.clear()
-    for _ in range(40):
-        factories.make_record(acme)
-    start_dispatcher(concurrency=64)
-    wait_until(lambda: len(receiver.received) == 16)
-
-    # A destination of its own that refuses connections: sixteen at a time, all of them tried.
-    closed = factories.make_receiving(acme, "http://127.0.0.1:9/")
-    factories.make_definition(acme, "other", to=closed)
-    for _ in range(40):
-        factories.make_record(acme, "other")
-    tried = ActionRecord.objects.filter(definition__variant="other", attempt=1)
-    wait_until(lambda: tried.count() == 40)
-
-    assert len(receiver.received) == 16
-    assert ActionRecord.objects.filter(status="running").count() == 16
-    receiver.release()
-
-
-def test_a_dispatcher_has_only_so_many_deliveries_under_way(
-    acme, delivered, receiver, start_dispatcher
-):
-    receiver.open.clear()
-    for number in range(3):
-        for _ in range(4):
-            factories.make_record(acme, tags={"tenant": str(number)})
-    start_dispatcher(concurrency=5)
-    wait_until(lambda: len(receiver.received) == 5)
-
-    wait_until(lambda: ActionRecord.objects.filter(status="running").count() == 5)
-    receiver.release()
-    wait_until(lambda: ActionRecord.objects.filter(status="succeeded").count() == 12)
-
-
-def test_more_lanes_than_a_claim_looks_at_are_all_served(
-    acme, delivered, receiver, start_dispatcher
-):
-    for _ in range(2):
-        for number in range(150):
-            factories.make_record(acme, tags={"tenant": str(number)})
+def test_an_action_whose_payload_is_gone_fails_unsent(acme, delivered, receiver, start_dispatcher):
+    record = factories.make_record(acme)
+    ActionPayload.objects.filter(record_id=record.pk).delete()
 
     start_dispatcher()
-    wait_until(lambda: ActionRecord.objects.filter(status="succeeded").count() == 300)
+    wait_for(record, "failed")
 
-    assert sorted(receiver.seen()) == sorted(
-        (pk, 0) for pk in ActionRecord.objects.values_list("pk", flat=True)
-    )
+    assert (record.error_message, record.failures) == (dispatcher_module.PAYLOAD_GONE, 0)
+    assert receiver.received == []
 
 
-def test_two_dispatchers_deliver_each_action_once(acme, delivered, receiver, start_dispatcher):
-    for number in range(200):
-        factories.make_record(acme, tags={"tenant": str(number % 5)})
+def test_what_a_worker_extended_is_not_undone_by_a_broken_connection(
+    api, acme, delivered, receiver, background, start_dispatcher
+):
+    """The worker said that it works on it; that its answer got lost says nothing."""
+    receiver.open.clear()
+    record = factories.make_record(acme)
+    start_dispatcher()
+    wait_until(lambda: receiver.received)
 
-    for _ in range(2):
-        start_dispatcher(concurrency=20)
-    wait_until(lambda: ActionRecord.objects.filter(status="succeeded").count() == 200)
+    body = {"action_record_id": str(record.pk), "attempt": 0, "seconds": 300}
+    api.data(api.post("/v1/modack", body))
+    background.run(receiver.hang_up())
+    wait_until(lambda: len(kinds_of(record)) == 3)
 
-    assert len(receiver.received) == len(set(receiver.seen())) == 200
-    assert not ActionRecord.objects.exclude(attempt=F("failures")).exists()
+    assert kinds_of(record)[1:] == [("extended", "ack_wait", 0), ("late", "ack_wait", 0)]
+
+
+def test_what_a_worker_extended_is_settled_by_its_answer(
+    api, acme, delivered, receiver, start_dispatcher
+):
+    receiver.answers = signal("ack")[:1]
+    receiver.open.clear()
+    record = factories.make_record(acme)
+    start_dispatcher()
+    wait_until(lambda: receiver.received)
+
+    body = {"action_record_id": str(record.pk), "attempt": 0, "seconds": 300}
+    api.data(api.post("/v1/modack", body))
+    receiver.release()
+
+    wait_for(record, "succeeded")

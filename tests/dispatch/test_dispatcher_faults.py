@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from destinations.outcomes import Outcome, Verdict
-from dispatch import claims, lines, retries, settlement
+from dispatch import claims, lines, partitions, retries, settlement
 from dispatch import dispatcher as dispatcher_module
 from dispatch.dispatcher import Dispatcher
 from dispatch.models import ActionEvent, ActionRecord
@@ -150,6 +150,28 @@ def test_a_dispatcher_waits_for_a_database_that_is_not_there_yet(
 
     background.run(proxy.mend())
     wait_until(lambda: count(status="succeeded") == 1)
+
+
+def test_a_partition_that_cannot_be_made_stops_no_delivery(
+    acme, delivered, start_dispatcher, monkeypatch, caplog
+):
+    caplog.set_level(logging.CRITICAL, logger="dispatch.dispatcher")
+    monkeypatch.setattr(partitions, "LOOK", "SELECT nonsense")
+    monkeypatch.setattr(dispatcher_module, "UPKEEP_TICKS", 1)
+    start_dispatcher()
+
+    factories.make_record(acme)
+    wait_until(lambda: count(status="succeeded") == 1)
+
+
+def test_a_deadlock_is_tried_again_at_once(caplog):
+    async def work():
+        raise psycopg.errors.DeadlockDetected
+
+    dispatcher = Dispatcher(lines.read_conninfo(), concurrency=1, allow_private=True)
+
+    assert asyncio.run(dispatcher._patiently(work)) is True
+    assert caplog.text == ""
 
 
 # --- fencing -----------------------------------------------------------------------------------

@@ -76,8 +76,18 @@ def test_the_twelfth_unsettled_attempt_ends_the_action(record):
 
 
 @pytest.mark.parametrize("status", OPEN)
-@pytest.mark.parametrize("timeout_at", [None, ago(), ahead()])
-@pytest.mark.parametrize("push", [True, False])
+@pytest.mark.parametrize(
+    ("timeout_at", "push"),
+    [
+        # nothing else has passed
+        (None, True),
+        (ahead(), True),
+        # its lease or settlement deadline has passed as well
+        (ago(), True),
+        # nobody delivers it
+        (None, False),
+    ],
+)
 def test_an_action_past_its_deadline_fails_whatever_it_does(record, status, timeout_at, push):
     factories.move(
         record,

@@ -9,7 +9,6 @@ from dispatch import retries
 from dispatch.models import ActionEvent, Status
 
 COUNTED = {Verdict.NACK, Verdict.UNAVAILABLE, Verdict.AMBIGUOUS, Verdict.REFUSED}
-RETRIED = sorted(COUNTED | retries.UNCOUNTED)
 
 
 def end(verdict, failures=0, seconds=None):
@@ -19,7 +18,7 @@ def end(verdict, failures=0, seconds=None):
 def test_every_verdict_is_settled_or_retried():
     settled = {Verdict.ACK, Verdict.WAIT, Verdict.PERMANENT}
 
-    assert settled | set(RETRIED) == set(Verdict)
+    assert settled | COUNTED | retries.UNCOUNTED == set(Verdict)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +49,13 @@ def test_a_permanent_answer_ends_the_action(failures):
     assert ending.error == "said"
 
 
-@pytest.mark.parametrize("verdict", RETRIED)
+@pytest.mark.parametrize("verdict", sorted(COUNTED))
 @pytest.mark.parametrize("failures", range(11))
 def test_a_failure_is_retried_by_the_schedule(verdict, failures):
     ending = end(verdict, failures)
 
     assert ending.kind == ("nacked" if verdict is Verdict.NACK else "retried")
-    assert (ending.status, ending.counted) == ("scheduled", verdict in COUNTED)
+    assert (ending.status, ending.counted) == ("scheduled", True)
     planned = retries.SCHEDULE[failures]
     assert 0.8 * planned <= ending.delay <= 1.2 * planned
     assert ending.error == "said"
@@ -74,15 +73,46 @@ def test_the_twelfth_counted_failure_ends_the_action(verdict, failures):
 
 
 @pytest.mark.parametrize("verdict", sorted(retries.UNCOUNTED))
-@pytest.mark.parametrize("failures", [11, 12, 40])
-def test_what_does_not_count_never_ends_the_action(verdict, failures):
-    ending = end(verdict, failures)
+@pytest.mark.parametrize("failures", [0, 11, 12, 40])
+@pytest.mark.parametrize(
+    ("attempt", "planned"),
+    [
+        # its attempts lead along the schedule, but not far
+        (0, 5),
+        (1, 30),
+        (2, 120),
+        (3, 600),
+        (40, 600),
+    ],
+)
+def test_what_does_not_count_never_ends_the_action(verdict, failures, attempt, planned):
+    ending = retries.end_attempt(7, attempt, failures, Outcome(verdict, "said"))
 
-    assert (ending.status, ending.counted) == ("scheduled", False)
-    assert 0.8 * 36_000 <= ending.delay <= 1.2 * 36_000
+    assert (ending.kind, ending.status, ending.counted) == ("retried", "scheduled", False)
+    assert 0.8 * planned <= ending.delay <= 1.2 * planned
 
 
-@pytest.mark.parametrize("verdict", RETRIED)
+@pytest.mark.parametrize("verdict", sorted(retries.UNCOUNTED))
+@pytest.mark.parametrize(
+    ("attempt", "seconds", "delay"),
+    [
+        # what a destination names is heard
+        (0, 5, 5),
+        (9, 86_400, 86_400),
+        # but never goes round as fast as it can: the least wait grows to a minute
+        (0, 0, 1),
+        (9, 5, 10),
+        (59, 0, 60),
+        (1_000, 0, 60),
+    ],
+)
+def test_what_does_not_count_waits_ever_longer(verdict, attempt, seconds, delay):
+    ending = retries.end_attempt(7, attempt, 0, Outcome(verdict, "said", seconds))
+
+    assert (ending.status, ending.delay) == ("scheduled", delay)
+
+
+@pytest.mark.parametrize("verdict", sorted(COUNTED))
 @pytest.mark.parametrize(
     ("seconds", "status"),
     [

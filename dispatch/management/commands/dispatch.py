@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from dispatch import lines
 from dispatch.dispatcher import Dispatcher
@@ -24,12 +25,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--concurrency",
             type=int,
-            default=256,
+            default=1_000,
             help="deliveries under way at once (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until a signal."""
+        if options["concurrency"] < 1:
+            raise CommandError("--concurrency is at least 1.")
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         asyncio.run(self._dispatch(options["concurrency"]))
 
     async def _dispatch(self, concurrency: int) -> None:

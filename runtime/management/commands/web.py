@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import connections
 from granian import Granian
@@ -19,6 +19,7 @@ from runtime import ports, tether
 BACKLOG = 1024
 BACKPRESSURE = 128
 STOP_SECONDS = 10
+LIMITS = "-c statement_timeout=15s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
 
 
 class Command(BaseCommand):
@@ -32,9 +33,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
+        if options["workers"] < 1 or options["threads"] < 1 or not 1 <= port <= 65_535:
+            raise CommandError("--workers and --threads are at least 1, --port 1 to 65535.")
         ports.check_free(host, port)
         if options["verbosity"]:
             self.stdout.write(f"Serving at http://{host}:{port}, {options['workers']} workers.")
+        # One slow statement must not hold a thread for long; an operator's PGOPTIONS win.
+        os.environ.setdefault("PGOPTIONS", LIMITS)
         # A connection must not be shared by the processes that are forked from here.
         connections.close_all()
         server = Granian(

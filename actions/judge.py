@@ -1,0 +1,65 @@
+"""Judging what may take long, in a process of its own that can be ended.
+
+A validator holds the interpreter while it works, and neither its steps nor its memory can be
+bounded from inside. `python -m actions.judge` reads one case and writes its faults; who
+calls it by `judge_apart` waits two seconds, and no other request waits with it.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+
+from config import validation
+from config.errors import Fault
+
+SECONDS = 2
+MEMORY = 1_500_000_000
+ROOT = Path(__file__).parent.parent
+
+
+def judge_apart(dialect: str, schema: bytes, body: bytes) -> list[Fault]:
+    """The faults of a payload, or as many as two seconds tell."""
+    case = b'{"dialect":%b,"schema":%b,"payload":%b}' % (orjson.dumps(dialect), schema, body)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "actions.judge"],
+            cwd=ROOT,
+            input=case,
+            capture_output=True,
+            timeout=SECONDS,
+            check=True,
+        )
+        told = done.stdout
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        told = error.stdout or b""
+    lines = told.split(b"\n")[:-1]
+    if not lines:
+        message = "Judging it by its contract takes too long: it is too large or too intricate."
+        return [Fault("INVALID_INPUT", message, "/input")]
+    return [Fault(*fault) for fault in orjson.loads(lines[-1])]
+
+
+def main() -> None:
+    """Read a case from standard input; write its first fault, then all of them, a line each."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    case = orjson.loads(sys.stdin.buffer.read())
+    validator = validation.compile_schema(case["schema"], dialect=case["dialect"])
+    for every in (False, True):
+        faults = validation.find_faults(
+            validator, case["payload"], code="INVALID_INPUT", at=("input",), every=every
+        )
+        told = [(fault.code, fault.message, fault.pointer) for fault in faults]
+        sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
+        sys.stdout.buffer.flush()
+        if not faults:
+            return
+
+
+if __name__ == "__main__":
+    main()
