@@ -53,7 +53,8 @@ test: $(DEV) ## Run the tests (ARGS="-k lanes" for some of them, then without co
 ifdef ARGS
 	@exec $(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include="*/services.py,*/claims.py,*/dispatcher.py" --fail-under=100
 endif
 

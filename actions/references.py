@@ -179,7 +179,7 @@ class _Document:
         return not self._nodes[number].keys().isdisjoint(_UNEVALUATED)
 
     def leads_back(self, order: Iterable[int]) -> bool:
-        """Whether a schema leads to one that leads to it, by more than one way at some point."""
+        """Whether a schema leads to one that leads to it."""
         try:
             TopologicalSorter(
                 {
@@ -188,7 +188,7 @@ class _Document:
                 }
             ).prepare()
         except CycleError:
-            return any(len(self.same[number]) > 1 for number in self.same)
+            return True
         return False
 
     def looks_around(self) -> bool:

@@ -131,7 +131,8 @@ class Dispatcher:
 
     async def _claim_once(self, session: aiohttp.ClientSession) -> bool:
         """Start the deliveries of one claim; whether another claim may find more."""
-        wanted = min(claims.ROWS_A_CLAIM, self.free)
+        # No more than a share: all of it may be for one destination.
+        wanted = min(claims.ROWS_A_CLAIM, self.free, self.share)
         last_lane, lanes, rows = await self._fetch_claim(wanted)
         for claimed in map(read_claim, rows):
             self.free -= 1

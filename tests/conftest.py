@@ -15,8 +15,9 @@ hypothesis.settings.load_profile("waybill")
 
 
 def pytest_configure():
-    """Passwords are hashed cheaply: a real hash takes longer than most tests."""
+    """What is slow and not looked at: hashing passwords, and listing all static files."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture

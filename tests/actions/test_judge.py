@@ -39,6 +39,12 @@ def find_faults(schema, payload):
 
 
 BRANCHES = [{"properties": {"a": {"$ref": "#/$defs/n"}}, "required": [name]} for name in ("x", "y")]
+OVERLAPPING = {
+    "type": ["object", "string"],
+    "properties": {"a": {"$ref": "#"}, "b": {"type": "string"}},
+    "patternProperties": {"^a": {"$ref": "#"}},
+    "required": ["b"],
+}
 RECURSIVE = {"$defs": {"n": {"anyOf": [*BRANCHES, {"const": 1}]}}, "$ref": "#/$defs/n"}
 
 
@@ -57,6 +63,8 @@ RECURSIVE = {"$defs": {"n": {"anyOf": [*BRANCHES, {"const": 1}]}}, "$ref": "#/$d
         ({"items": {"allOf": [{"type": "string"}] * 9_000}}, [1] * 50_000),
         # branches that lead back up, as deep as the payload
         (RECURSIVE, dig(30)),
+        # the same without a branch: two keywords for one property
+        (OVERLAPPING, dig(24)),
     ],
 )
 def test_a_judgement_ends_in_time(schema, payload):

@@ -233,3 +233,15 @@ def test_the_aliases_of_an_undeleted_definition_are_gone(api):
 def test_the_names_of_a_service_call_are_the_same(acme):
     made = factories.make_definition(acme, "order", alias=("b", "a"))
     assert [name.name for name in made.names.all()] == ["b", "a"]
+
+
+def test_a_definition_has_at_most_a_hundred_aliases(api, acme):
+    made = factories.make_definition(acme)
+    path = f"~/actions/definitions/{made.pk}"
+
+    refused = api.post(path, {"alias": [f"alias {number}" for number in range(101)]})
+
+    assert refused.status_code == 422
+    assert codes(refused) == [("INVALID_NAME", "/alias")]
+    taken = api.data(api.post(path, {"alias": [f"alias {number}" for number in range(100)]}))
+    assert len(taken["alias"]) == 100

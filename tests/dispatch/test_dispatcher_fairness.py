@@ -86,9 +86,9 @@ def test_a_destination_with_many_lanes_takes_no_more_than_its_share(
     factories.make_record(acme, "other")
     wait_until(lambda: ActionRecord.objects.filter(definition__variant="other", attempt=1).exists())
 
-    # A claim that was under way as its share filled up may go over it, once.
+    # The claim that fills its share up may go over it, once.
     assert dispatcher.share == 16
-    assert len(receiver.received) < 64
+    assert 16 <= len(receiver.received) < 32
     receiver.release()
     wait_until(lambda: ActionRecord.objects.filter(status="succeeded").count() == 60)
     assert dispatcher.busy == {}
