@@ -27,7 +27,8 @@ class Command(BaseCommand):
             "--email",
             type=read_email,
             default="admin@waybill.localhost",
-            help="the owner's login, made with a random password (default: %(default)s)",
+            help="the owner's login, who sees every organization in the admin; made with a random "
+            "password (default: %(default)s)",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
