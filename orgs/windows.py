@@ -185,7 +185,7 @@ class SoftlyDeleted(ModelAdmin):
 
     def delete_row(self, request: HttpRequest, row: Any, *, force: bool) -> None:
         """Call the service."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} names no service.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what lives can be deleted."""
