@@ -29,12 +29,13 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
+# The lock is complete; without --no-deps, pip would still weigh newer releases for extras.
 define INSTALL
 	@$(TAKE_TURNS); \
 	if [ $@ -nt $< ]; then exit 0; fi; \
 	echo "Installing $<"; \
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input \
-		--require-hashes -r $<; \
+		--require-hashes --no-deps -r $<; \
 	touch $@
 endef
 
