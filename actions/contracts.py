@@ -62,18 +62,21 @@ class Contract:
     schema: bytes
     cost: references.Cost
 
-    def find_faults(self, payload: Any, body: bytes) -> list[Fault]:
+    def find_faults(self, payload: Any, body: bytes, deadline: float) -> list[Fault]:
         """The faults of a payload, whose bytes are `body`, with pointers below `/input`.
 
         What is surely quick is judged here. What may take long, be it a verdict or the list of
-        the faults, is judged in a process that can be ended.
+        the faults, is judged in a process that can be ended. After the deadline that its call
+        has for all it hands in, only what costs next to nothing is judged.
         """
         work = (body.count(b",") + 1) * self.cost.steps
         if work > MAX_WORK or self._may_multiply(body):
-            return judge.judge_apart(self.dialect, self.schema, body)
+            return judge.judge_apart(self.dialect, self.schema, body, deadline)
         if work > MAX_LISTED_WORK:
+            if judge.is_over(deadline):
+                return [judge.TOO_LATE]
             valid = self.validator.is_valid(payload)
-            return [] if valid else judge.judge_apart(self.dialect, self.schema, body)
+            return [] if valid else judge.judge_apart(self.dialect, self.schema, body, deadline)
         return validation.find_faults(self.validator, payload, code="INVALID_INPUT", at=("input",))
 
     def _may_multiply(self, body: bytes) -> bool:
@@ -104,8 +107,11 @@ class Validators:
                 self._kept.popitem(last=False)
         return contract
 
-    def find_faults(self, definition_id: int, payload: Any, body: bytes) -> list[Fault]:
-        """The faults of a payload, whose bytes are `body`, with pointers below `/input`."""
+    def find_faults(
+        self, definition_id: int, payload: Any, body: bytes, *, deadline: float
+    ) -> list[Fault]:
+        """The faults of a payload, whose bytes are `body`, with pointers below `/input`; what
+        cannot be judged by the deadline, a reading of the monotonic clock, is refused."""
         with self._lock:
             contract = self._kept.get(definition_id)
             if contract is not None:
@@ -114,7 +120,7 @@ class Validators:
             # Other threads' contracts have pushed it out since it was added.
             stored = ActionDefinition.objects.get(pk=definition_id)
             contract = self.add(definition_id, stored.schema)
-        return contract.find_faults(payload, body)
+        return contract.find_faults(payload, body, deadline)
 
 
 validators = Validators()

@@ -2,7 +2,8 @@
 
 A validator holds the interpreter while it works, and neither its steps nor its memory can be
 bounded from inside. `python -m actions.judge` reads one case and writes its faults; who
-calls it by `judge_apart` waits two seconds, and no other request waits with it.
+calls it by `judge_apart` waits two seconds, or as long as its call has left, and no other
+request waits with it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import orjson
@@ -18,12 +20,37 @@ from config import validation
 from config.errors import Fault
 
 SECONDS = 2
+# For all that one call hands in.
+SECONDS_A_CALL = 5
 MEMORY = 1_500_000_000
 ROOT = Path(__file__).parent.parent
+TOO_LONG = Fault(
+    "INVALID_INPUT",
+    "Judging it by its contract takes too long: it is too large or too intricate.",
+    "/input",
+)
+TOO_LATE = Fault(
+    "NOT_JUDGED_IN_TIME",
+    f"The {SECONDS_A_CALL} seconds for judging one call were over: send it again, with fewer.",
+    "/input",
+)
 
 
-def judge_apart(dialect: str, schema: bytes, body: bytes) -> list[Fault]:
-    """The faults of a payload, or as many as two seconds tell."""
+def set_deadline() -> float:
+    """Until when a call that begins now may be judged, on this process's monotonic clock."""
+    return time.monotonic() + SECONDS_A_CALL
+
+
+def is_over(deadline: float) -> bool:
+    """Whether nothing may be judged any more but what costs next to nothing."""
+    return time.monotonic() >= deadline
+
+
+def judge_apart(dialect: str, schema: bytes, body: bytes, deadline: float) -> list[Fault]:
+    """The faults of a payload, or as many as two seconds tell, or what is left of them."""
+    seconds = min(SECONDS, deadline - time.monotonic())
+    if seconds <= 0:
+        return [TOO_LATE]
     case = b'{"dialect":%b,"schema":%b,"payload":%b}' % (orjson.dumps(dialect), schema, body)
     try:
         done = subprocess.run(
@@ -31,7 +58,7 @@ def judge_apart(dialect: str, schema: bytes, body: bytes) -> list[Fault]:
             cwd=ROOT,
             input=case,
             capture_output=True,
-            timeout=SECONDS,
+            timeout=seconds,
             check=True,
         )
         told = done.stdout
@@ -39,8 +66,7 @@ def judge_apart(dialect: str, schema: bytes, body: bytes) -> list[Fault]:
         told = error.stdout or b""
     lines = told.split(b"\n")[:-1]
     if not lines:
-        message = "Judging it by its contract takes too long: it is too large or too intricate."
-        return [Fault("INVALID_INPUT", message, "/input")]
+        return [TOO_LONG if seconds == SECONDS else TOO_LATE]
     return [Fault(*fault) for fault in orjson.loads(lines[-1])]
 
 

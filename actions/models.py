@@ -6,27 +6,23 @@ from typing import Any
 
 import orjson
 from django.db import models
-from django.db.models.functions import Now
 
 from actions.fields import ExactJSONField
 from destinations.models import Destination
-from orgs.models import LiveQuerySet, Organization
+from orgs.models import Organization, SoftDeleted
 
 
-class ActionDefinition(models.Model):
+class ActionDefinition(SoftDeleted):
     """A kind of work: a variant, a version, and the JSON Schema its payloads satisfy."""
 
-    org = models.ForeignKey(Organization, models.PROTECT, related_name="definitions")
+    org = models.ForeignKey(
+        Organization, models.PROTECT, related_name="definitions", db_index=False
+    )
     variant = models.CharField(max_length=255)
     version = models.PositiveIntegerField()
     schema = ExactJSONField()
     schema_digest = models.BinaryField(max_length=32)
     description = models.TextField(blank=True, default="")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    updated_at = models.DateTimeField(db_default=Now(), editable=False)
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    objects = LiveQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)
@@ -57,7 +53,7 @@ class DefinitionName(models.Model):
         VARIANT = "variant"
         ALIAS = "alias"
 
-    org = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(max_length=255)
     variant = models.CharField(max_length=255)
     kind = models.CharField(max_length=8, choices=Kind.choices)

@@ -150,12 +150,17 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:
             if code == status.HTTP_401_UNAUTHORIZED:
                 refused["WWW-Authenticate"] = 'ApiKey header="x-arklow-auth", Bearer'
             return refused
-    if isinstance(error, OperationalError):
+    if isinstance(error, OperationalError) or is_read_only(error):
         logger.warning("Database out of reach or too slow: %s", error)
         late = "The database did not answer in time. Try again, or ask for less."
         return refusal(503, [Fault(CODES[503], late)])
     logger.error("Unhandled error in %s", context["view"].__class__.__name__, exc_info=error)
     return refusal(500, [Fault(CODES[500], "Internal server error.")])
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether the database takes no writes for now: a failover, or maintenance."""
+    return getattr(error.__cause__, "sqlstate", None) == "25006"
 
 
 def _outside_views(code: int, message: str) -> Callable[..., HttpResponse]:

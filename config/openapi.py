@@ -57,6 +57,7 @@ TAGS = {
     "api_keys": "What callers authenticate with.",
     "destinations": "Where work goes.",
     "ingress": "Handing work in, and reporting how it ended.",
+    "settings": "How an organization is kept.",
     "users": "Who is asking.",
 }
 

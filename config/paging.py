@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -52,16 +52,19 @@ def answer_page(
     show: Callable[[Any], dict[str, Any]],
     *,
     fields: Mapping[str, str],
+    read: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> dict[str, Any]:
     """One page of `rows` as the API shows it: `{items, count}`, `count` exact up to 10,000.
 
-    `fields` maps the names that `search` may use to model lookups.
+    `fields` maps the names that `search` may use to model lookups; `read` adds what the rows of
+    a page are shown with.
     """
     take = read_integer(request, "take", default=DEFAULT_TAKE, least=1, most=MAX_TAKE)
     skip = read_integer(request, "skip", default=0, least=0, most=MAX_ROW_ID)
     rows = _narrowed(rows, request.query_params.get("search"), fields)
     count = rows.order_by().values("pk")[: COUNTED + 1].count()
-    items = [] if read_flag(request, "count_only") else [show(row) for row in rows[skip:][:take]]
+    page = () if read_flag(request, "count_only") else rows[skip:][:take]
+    items = [show(row) for row in read(page)]
     if count > COUNTED:
         return {"items": items, "count": COUNTED, "count_exact": False}
     return {"items": items, "count": count}

@@ -59,6 +59,11 @@ def check_length(request: Request) -> None:
         raise LengthRequiredError
 
 
+def read_row_id(text: str) -> int:
+    """The number of digits; of a number with no end, as much as tells that no row has it."""
+    return int(text.lstrip("0")[:20] or 0)
+
+
 def read_timestamp(text: str, *, name: str) -> datetime:
     """The moment of an RFC 3339 text; without an offset it is taken as UTC."""
     try:

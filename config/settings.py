@@ -31,12 +31,21 @@ HTTPS = flag("WAYBILL_HTTPS", default=True)
 ALLOW_PRIVATE_NETWORKS = flag("WAYBILL_ALLOW_PRIVATE_NETWORKS", default=False)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 
+# A server that is gone without a word is noticed in half a minute; the kernel takes hours.
+SILENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 DATABASES = {"default": env.db_url("DATABASE_URL", engine="django.db.backends.postgresql")}
 DATABASES["default"] |= {
     # A thread keeps its connection: a new one for each request costs 65 % of the speed.
     "CONN_MAX_AGE": 60,
     "CONN_HEALTH_CHECKS": True,
     "OPTIONS": {"application_name": "waybill", "server_side_binding": True, "prepare_threshold": 5}
+    | SILENCE
     | DATABASES["default"].get("OPTIONS", {}),
     "TEST": {"NAME": env.str("TEST_DATABASE_NAME", default="test_waybill")},
 }
@@ -49,6 +58,8 @@ INSTALLED_APPS = [
     "destinations",
     "actions",
     "dispatch",
+    "operations",
+    "procrastinate.contrib.django",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
@@ -186,7 +197,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "COLORS": {"primary": _INDIGO},
-    "DASHBOARD_CALLBACK": "dispatch.overview.show",
+    "DASHBOARD_CALLBACK": "operations.overview.show",
     "SIDEBAR": {
         "navigation": [
             {
@@ -195,6 +206,7 @@ UNFOLD = {
                     _page("Actions", "conveyor_belt", "dispatch.actionrecord"),
                     _page("Lanes", "road", "dispatch.lane"),
                     _page("Lane uses", "alt_route", "dispatch.laneuse"),
+                    _page("Bulk operations", "dynamic_feed", "operations.bulkoperation"),
                 ],
             },
             {
@@ -213,6 +225,10 @@ UNFOLD = {
                     _page("API keys", "key", "orgs.apikey"),
                 ],
             },
+            {
+                "title": "House",
+                "items": [_page("Chores", "cleaning_services", "operations.chore")],
+            },
         ],
     },
 }
@@ -224,5 +240,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # A 4xx is the client's business: it is answered, not logged.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        # What became of a chore is kept in its row; only what went wrong is worth a line.
+        "procrastinate": {"level": "WARNING"},
+    },
 }

@@ -19,6 +19,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.api import bad_request, not_found, permission_denied, server_error
 from config.converters import RowId
+from operations.health import readyz
 
 register_converter(RowId, "id")
 
@@ -53,6 +54,7 @@ def readable(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
     path("healthz", readable(healthz)),
+    path("readyz", readable(readyz)),
     path("openapi.json", readable(openapi), name="openapi"),
     path("swagger/ui/json", readable(openapi)),
     path("docs", readable(docs), name="docs"),
@@ -63,6 +65,7 @@ urlpatterns = [
     path("", include("destinations.urls")),
     path("", include("actions.urls")),
     path("", include("dispatch.urls")),
+    path("", include("operations.urls")),
 ]
 handler400 = bad_request
 handler403 = permission_denied

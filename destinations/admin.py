@@ -29,7 +29,7 @@ class DestinationAdmin(SavedByService):
     add_fieldsets = ((None, {"fields": ("org", "label", "type", "config", "tags")}),)
     fieldsets = (
         (None, {"fields": ("org", "label", "kind", "config", "tags")}),
-        ("Facts", {"fields": ("id", "created_at", "updated_at")}),
+        ("Facts", {"fields": ("id", "state", "paused_at", "created_at", "updated_at")}),
     )
     shown_fieldsets = (
         (None, {"fields": ("org", "label", "kind", "shown_config", "shown_tags")}),
@@ -53,8 +53,10 @@ class DestinationAdmin(SavedByService):
 
     @admin.display(description="state")
     def state(self, destination: Destination) -> SafeString:
-        """Whether it is deleted."""
-        return badge("deleted") if destination.deleted_at else badge("live", "success")
+        """Whether it is deleted or paused."""
+        if destination.deleted_at:
+            return badge("deleted")
+        return badge("paused", "danger") if destination.paused_at else badge("live", "success")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The forms, or, where nothing may be changed, what there is."""
@@ -64,7 +66,8 @@ class DestinationAdmin(SavedByService):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Organization and type never change."""
-        return ("id", "created_at", "updated_at", *(("org", "kind") if obj else ()))
+        facts = ("id", "state", "paused_at", "created_at", "updated_at")
+        return (*facts, *(("org", "kind") if obj else ()))
 
     def save_model(
         self, request: HttpRequest, obj: Destination, form: DestinationForm, change: Any

@@ -63,7 +63,7 @@ class DrawnJSONField(forms.Field):
         try:
             self.drawn = strictjson.parse((value or "null").encode())
             return jsonforms.read(self.drawn, self.schema)
-        except (DomainError, jsonforms.TwiceError) as error:
+        except (DomainError, jsonforms.MapError) as error:
             raise forms.ValidationError(str(error)) from error
 
     def validate(self, value: Any) -> None:

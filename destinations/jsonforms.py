@@ -18,8 +18,8 @@ NOT_SET: Schema = {"type": "object", "title": "Not set", "properties": {}}
 SPELT = {"url": "URL", "id": "ID", "sla": "SLA", "ms": "(ms)"}
 
 
-class TwiceError(ValueError):
-    """A key that stands twice in a list of pairs."""
+class MapError(ValueError):
+    """What a drawn form has for a map is no list of pairs, or has a key twice."""
 
 
 def draw(schema: Schema, example: JSON = None, *, required: bool = True) -> Schema:
@@ -114,10 +114,13 @@ def _draw_map(schema: Schema) -> Schema:
 
 def _read_map(pairs: JSON) -> dict[str, JSON]:
     value: dict[str, JSON] = {}
-    for pair in pairs if isinstance(pairs, list) else []:
+    if pairs and not (isinstance(pairs, list) and all(isinstance(one, dict) for one in pairs)):
+        # Read as nothing, a filter would match everything.
+        raise MapError("These are no names and values.")
+    for pair in pairs or []:
         name, text = pair.get("name") or "", pair.get("value")
         if name in value:
-            raise TwiceError(f"{name!r} stands twice.")
+            raise MapError(f"{name!r} stands twice.")
         if name or text:
             value[name] = text or ""
     return value

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models.functions import Now
 
-from orgs.models import LiveQuerySet, Organization
+from orgs.models import Organization, SoftDeleted
 
 
 class Kind(models.TextChoices):
@@ -19,7 +18,7 @@ class Kind(models.TextChoices):
     DEFAULT_SINK = "default_sink"
 
 
-class Destination(models.Model):
+class Destination(SoftDeleted):
     """Where work goes. `config` is valid for `type`, which never changes."""
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="destinations")
@@ -27,11 +26,7 @@ class Destination(models.Model):
     type = models.CharField(max_length=16, choices=Kind.choices)
     config = models.JSONField(default=dict)
     tags = models.JSONField(null=True, blank=True)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    updated_at = models.DateTimeField(db_default=Now(), editable=False)
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    objects = LiveQuerySet.as_manager()
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("id",)

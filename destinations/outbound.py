@@ -8,6 +8,7 @@ name cannot point elsewhere between check and use. Redirects are not followed.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import re
 import socket
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
@@ -75,6 +76,21 @@ class Answer:
     body: bytes
 
 
+class RequestBody(aiohttp.BytesPayload):
+    """The bytes of one request; `sent` says whether any of it may have left this machine."""
+
+    sent = False
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Writes them, with the head of the request, which has waited for them until now."""
+        # A kept connection that is closed by now takes nothing any more.
+        self.sent = writer.transport is not None and not writer.transport.is_closing()
+        await super().write_with_length(writer, content_length)
+
+
+@functools.lru_cache(maxsize=4_096)
 def check_url(url: str, *, allow_private: bool) -> None:
     """Refuse what can be refused without the network: `AddressRefusedError` says why."""
     try:
@@ -170,13 +186,14 @@ async def post(
     url: str,
     *,
     headers: Mapping[str, str],
-    body: bytes,
+    body: bytes | RequestBody,
     seconds: float,
     allow_private: bool,
 ) -> Answer:
     """POST the body and read the answer within `seconds`, all included.
 
-    Raises `AddressRefusedError`, `aiohttp.ClientError` or `TimeoutError`.
+    Raises `AddressRefusedError`, `aiohttp.ClientError` or `TimeoutError`; a `RequestBody`
+    knows whether it was sent.
     """
     check_url(url, allow_private=allow_private)
     async with (

@@ -38,7 +38,8 @@ class Outcome:
 
     `seconds` is the time the destination named: until redelivery, or of the settlement
     deadline; None where it named none. `said` is False where the outcome is an assumption of
-    ours, like a broken connection: it does not undo what a worker said meanwhile.
+    ours, like a broken connection: it does not undo what a worker said meanwhile. `sent` is
+    for an attempt without an answer: whether the destination may have got it.
     """
 
     verdict: Verdict
@@ -46,6 +47,7 @@ class Outcome:
     seconds: int | None = None
     status: int | None = None
     said: bool = field(default=True, compare=False)
+    sent: bool | None = None
 
     def __post_init__(self) -> None:
         """Keeps of the message what a text column can hold."""
@@ -53,34 +55,46 @@ class Outcome:
         object.__setattr__(self, "message", held[:MAX_MESSAGE])
 
 
-def judge_answer(status: int, *, retry_after: str | None, said: str) -> Outcome | None:
+def judge_answer(
+    status: int, *, retry_after: str | None, said: str, date: str | None = None
+) -> Outcome | None:
     """The outcome of an HTTP status by the answer table; None for a 2xx, which signals decide."""
     if 200 <= status < 300:
         return None
     message = f"HTTP {status}" + (f": {said[:SAID_LIMIT]}" if said else "")
+    seconds = read_retry_after(retry_after, date)
     if status == 429:
-        return Outcome(Verdict.RATE_LIMITED, message, read_retry_after(retry_after), status)
+        return Outcome(Verdict.RATE_LIMITED, message, seconds, status)
     if status >= 500 or status in UNAVAILABLE:
-        return Outcome(Verdict.UNAVAILABLE, message, read_retry_after(retry_after), status)
+        return Outcome(Verdict.UNAVAILABLE, message, seconds, status)
     if status in PERMANENT:
         return Outcome(Verdict.PERMANENT, message, None, status)
     if 300 <= status < 400:
         hint = "redirects are not followed; set the destination's URL to the final address"
     else:
         hint = "the destination refuses it: check its URL and authorization"
-    return Outcome(Verdict.REFUSED, f"{message} ({hint})", read_retry_after(retry_after), status)
+    return Outcome(Verdict.REFUSED, f"{message} ({hint})", seconds, status)
 
 
-def read_retry_after(text: str | None) -> int | None:
-    """Seconds to wait, 0..86,400, from `Retry-After`; None where it is absent or senseless."""
+def read_retry_after(text: str | None, date: str | None = None) -> int | None:
+    """Seconds to wait, 0..86,400, from `Retry-After`; None where it is absent or senseless.
+
+    A moment is as far ahead as the answer's own `Date` says: the clock that named it counts,
+    whatever ours shows. Ours is asked only where the answer has no date.
+    """
     text = (text or "").strip()
     if text.isascii() and text.isdigit():
         return min(int(text[:9]), MAX_RETRY_AFTER)
+    at = _read_date(text)
+    if at is None:
+        return None
+    seconds = (at - (_read_date(date or "") or datetime.now(UTC))).total_seconds()
+    return max(0, min(round(seconds), MAX_RETRY_AFTER))
+
+
+def _read_date(text: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    seconds = (at - datetime.now(UTC)).total_seconds()
-    return max(0, min(round(seconds), MAX_RETRY_AFTER))
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

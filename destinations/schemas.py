@@ -61,6 +61,7 @@ DESTINATION: dict[str, Any] = {
                 "org_id": {"type": "string"},
                 "updated_at": TIMESTAMP,
                 "deleted_at": {"anyOf": [{"type": "null"}, TIMESTAMP]},
+                "paused_at": nullable(TIMESTAMP),
             },
         },
         {"type": "object", "required": ["label"], "properties": {"label": {"type": "string"}}},

@@ -19,4 +19,5 @@ def show_destination(destination: Destination) -> dict[str, Any]:
         "credential_id": None,
         "updated_at": destination.updated_at,
         "deleted_at": destination.deleted_at,
+        "paused_at": destination.paused_at,
     }

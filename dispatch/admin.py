@@ -7,8 +7,7 @@ from typing import Any
 
 import orjson
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -21,27 +20,40 @@ from unfold.enums import ActionVariant
 from config.errors import DomainError
 from destinations.admin import DestinationAdmin
 from destinations.models import Destination
-from dispatch import services
-from dispatch.models import (
-    IN_FLIGHT,
-    ActionEvent,
-    ActionPayload,
-    ActionRecord,
-    Lane,
-    LaneUse,
-    Status,
-)
+from dispatch import advice, services
+from dispatch.lane_admin import LaneAdmin, LaneUseAdmin
+from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Lane, LaneUse, Status
 from dispatch.overview import COLOURS
-from orgs.windows import LongTable, SoftlyDeleted, Window, badge, is_row_id, pretty, tag_badges
+from orgs.windows import (
+    LongTable,
+    SoftlyDeleted,
+    Window,
+    badge,
+    find_row,
+    is_row_id,
+    pretty,
+    tag_badges,
+)
 
 OPERATE = "dispatch.change_actionrecord"
 ERROR_START = 80
+
+
+def dialog(title: str, description: str, submit: str) -> dict[str, Any]:
+    """Unfold asks with it, so that what a button does comes by POST."""
+    return {
+        "title": title,
+        "description": description,
+        "form_class": None,
+        "form_submit_text": submit,
+    }
 
 
 @admin.register(Destination)
 class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
     """Destinations, with what only this level knows: the work that is on its way to them."""
 
+    actions_detail = ("pause", "resume")
     delete_note = (
         "It is unlinked from every definition, and its label is free again. Forced, actions that "
         "are not over end as failed; they can be replayed."
@@ -50,6 +62,64 @@ class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
     def delete_row(self, request: HttpRequest, row: Destination, *, force: bool) -> None:
         """Delete it, and end what is open when forced."""
         services.delete_destination(destination=row, force=force, actor=request.user.get_username())
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Pause what is open, resume what is paused, be it in some lanes only."""
+        destination = self.get_object(request, object_id)
+        if destination is None or not self.has_change_permission(request, destination):
+            return []
+        shown = ["_pause"] if destination.paused_at is None else ["_resume"]
+        if destination.paused_at is None and advice.find_waiting_lanes(destination).exists():
+            shown.append("_resume")
+        buttons = super().get_actions_detail(request, object_id)
+        return [button for button in buttons if button.action_name.endswith(tuple(shown))]
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Pause",
+        permissions=["change"],
+        icon="pause",
+        variant=ActionVariant.DANGER,
+        dialog=dialog(
+            "Pause this destination?",
+            "Nothing more is delivered to it. Its actions are still accepted and queue up; what is "
+            "under way ends as it will.",
+            "Yes, pause it",
+        ),
+    )
+    def pause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Let nothing more start."""
+        return self._change(request, object_id, advice.pause_destination, "Paused.")
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Resume",
+        permissions=["change"],
+        icon="play_arrow",
+        variant=ActionVariant.PRIMARY,
+        dialog=dialog(
+            "Deliver to this destination again?",
+            "What has queued up is delivered, as fast as its lanes allow. Pauses that they have "
+            "learnt end as well.",
+            "Resume",
+        ),
+    )
+    def resume(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Let work start again."""
+        return self._change(request, object_id, advice.resume_destination, "Resumed.")
+
+    def _change(
+        self, request: HttpRequest, object_id: str, change: Callable[..., Any], done: str
+    ) -> HttpResponse:
+        """Has the page's script show the destination as it is then."""
+        destination = find_row(self, request, object_id)
+        try:
+            change(destination=destination, actor=request.user.get_username())
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.log_change(request, destination, done)
+            self.message_user(request, f"{destination}: {done.lower()}", messages.SUCCESS)
+        url = reverse("admin:destinations_destination_change", args=[object_id])
+        return HttpResponse(headers={"HX-Redirect": url})
 
 
 class EventInline(Window, TabularInline):
@@ -96,19 +166,11 @@ def link_to_record(record_id: int) -> SafeString:
     return format_html('<a href="{}" class="text-link">action {}</a>', url, record_id)
 
 
-def _dialog(title: str, description: str, submit: str) -> dict[str, Any]:
-    """Unfold asks with it, so that what a button does comes by POST."""
-    return {
-        "title": title,
-        "description": description,
-        "form_class": None,
-        "form_submit_text": submit,
-    }
-
-
-@admin.register(ActionRecord)
 class RecordAdmin(Window, LongTable):
-    """Actions: a window with two buttons. Nothing here counts or sorts the whole table."""
+    """Actions: a window with two buttons. Nothing here counts or sorts the whole table.
+
+    Registered in `operations`, which knows what is done in bulk.
+    """
 
     inlines = (EventInline,)
     actions = ("cancel_selected", "replay_selected")
@@ -204,7 +266,7 @@ class RecordAdmin(Window, LongTable):
         permissions=["operate"],
         icon="block",
         variant=ActionVariant.DANGER,
-        dialog=_dialog(
+        dialog=dialog(
             "End this action as canceled?",
             "A delivery under way may still happen; it changes nothing.",
             "Yes, end it",
@@ -212,7 +274,7 @@ class RecordAdmin(Window, LongTable):
     )
     def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         """End the action."""
-        record = self.get_object(request, object_id)
+        record = find_row(self, request, object_id)
         self._try(request, [record], services.cancel_record, "canceled")
         return self._go_to(record)
 
@@ -221,7 +283,7 @@ class RecordAdmin(Window, LongTable):
         permissions=["operate"],
         icon="replay",
         variant=ActionVariant.PRIMARY,
-        dialog=_dialog(
+        dialog=dialog(
             "Hand this action in again?",
             "A new action with the same payload, version and tags, routed as things are now.",
             "Replay",
@@ -229,7 +291,7 @@ class RecordAdmin(Window, LongTable):
     )
     def replay(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         """Hand it in again, and show the new action."""
-        record = self.get_object(request, object_id)
+        record = find_row(self, request, object_id)
         made = self._try(request, [record], services.replay_record, "replayed")
         return self._go_to(made[0] if made else record)
 
@@ -266,73 +328,5 @@ class RecordAdmin(Window, LongTable):
         return HttpResponse(headers={"HX-Redirect": url})
 
 
-def _count_records(*statuses: Status) -> Coalesce:
-    """How many of a lane's actions are in these statuses."""
-    records = ActionRecord.objects.filter(lane=OuterRef("pk"), status__in=statuses)
-    counted = records.order_by().values("lane").annotate(count=Count("id")).values("count")
-    return Coalesce(Subquery(counted), 0)
-
-
-class LaneUseInline(Window, TabularInline):
-    """The variants that use a lane."""
-
-    model = LaneUse
-    fields = ("variant", "org")
-    readonly_fields = fields
-    verbose_name_plural = "used by"
-    per_page = 50
-    hide_title = True
-
-
-@admin.register(Lane)
-class LaneAdmin(Window, LongTable):
-    """What limits apply to, and how much of them is in use."""
-
-    inlines = (LaneUseInline,)
-    list_display = ("destination", "shown_tags", "org", "running", "unsettled", "created_at")
-    list_filter = (
-        ("org", AutocompleteSelectFilter),
-        ("destination", AutocompleteSelectFilter),
-    )
-    list_select_related = ("destination", "org")
-    search_fields = ("destination__label",)
-    fieldsets = (
-        (None, {"fields": ("destination", "shown_tags", "org")}),
-        ("Limits", {"fields": ("running", "unsettled", "created_at")}),
-    )
-
-    @admin.display(description="tags")
-    def shown_tags(self, lane: Lane) -> SafeString | str:
-        """What its actions are tagged with."""
-        return tag_badges(lane.tags)
-
-    @admin.display(description="running / limit")
-    def running(self, lane: Lane) -> str:
-        """How many deliveries are under way, and how many may be."""
-        return f"{lane.running_now:,} / {lane.running_limit:,}"  # type: ignore[attr-defined]
-
-    @admin.display(description="unsettled / limit")
-    def unsettled(self, lane: Lane) -> str:
-        """How many are delivered or under way and not settled, and how many may be."""
-        return f"{lane.unsettled_now:,} / {lane.unsettled_limit:,}"  # type: ignore[attr-defined]
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """With how much of the limits is in use: never more than these rows of an index."""
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                running_now=_count_records(Status.RUNNING),
-                unsettled_now=_count_records(*IN_FLIGHT),
-            )
-        )
-
-
-@admin.register(LaneUse)
-class LaneUseAdmin(Window, LongTable):
-    """Which variant has used which lane: at most 1,000 lanes a variant."""
-
-    list_display = ("variant", "lane", "org")
-    list_filter = (("org", AutocompleteSelectFilter),)
-    list_select_related = ("lane__destination", "org")
-    search_fields = ("variant",)
+admin.site.register(Lane, LaneAdmin)
+admin.site.register(LaneUse, LaneUseAdmin)

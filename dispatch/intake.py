@@ -1,31 +1,37 @@
 """Accepting actions: resolve their names, judge their payloads, route them, store them.
 
 Whatever the number of actions: one query to resolve the names, one statement that stores
-records, payloads and events together and wakes the dispatchers.
+records, payloads and events together and wakes the dispatchers. Payloads are judged before any
+transaction is open, and all that one call hands in has one deadline for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from django.db import connection, transaction
 
+from actions import judge
 from actions.contracts import validators
-from config import strictjson, validation
-from config.errors import BadRequestError, ConflictError, Fault
+from config import strictjson
+from config.errors import ConflictError, Fault
 from destinations import kinds, services
 from destinations.models import Kind
-from dispatch import lanes
+from dispatch import idempotency, lanes
 from dispatch.models import ActionEvent, Status
 from dispatch.settlement import WAKE
 
+T = TypeVar("T")
+DAYS_AHEAD = 30
 # The definition and the default route behind each (name, version) asked for.
-RESOLVE = """
-SELECT q.name, q.version, d.id, d.variant, d.version, t.id, t.type
+RESOLVE = f"""
+SELECT q.name, q.version, d.id, d.variant, d.version, t.id, t.type,
+  now() + interval '{DAYS_AHEAD} days'
 FROM unnest(%(names)s::text[], %(versions)s::int[]) AS q(name, version)
 JOIN actions_definitionname n ON n.org_id = %(org)s AND n.name = q.name
 JOIN LATERAL (
@@ -38,7 +44,7 @@ JOIN LATERAL (
 ) d ON true
 LEFT JOIN actions_definitiondestination l ON l.definition_id = d.id AND l.is_default
 LEFT JOIN destinations_destination t ON t.id = l.destination_id AND t.deleted_at IS NULL
-"""
+"""  # noqa: S608 -- constants only
 SCHEMAS = "SELECT id, schema::text FROM actions_actiondefinition WHERE id = ANY(%s::bigint[])"
 # A sink settles in this statement; what is due at once wakes the dispatchers at commit.
 # A destination that is deleted meanwhile is waited for, and then none of them is stored.
@@ -106,6 +112,17 @@ class Submission:
         """Writes the bytes once, for measuring, judging and storing."""
         object.__setattr__(self, "body", strictjson.dumps(self.input))
 
+    def content(self) -> dict[str, Any]:
+        """All that it asks for: equal for two that ask for the same."""
+        return {
+            "variant": self.name,
+            "version": self.version,
+            "tags": self.tags,
+            "timeout": self.timeout,
+            "available_at": self.available_at,
+            "input": self.input,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -116,6 +133,8 @@ class Route:
     version: int
     destination_id: int | None
     kind: str | None
+    # Nothing may be put off until later than this, by the database's clock.
+    farthest: datetime
 
     @property
     def is_sink(self) -> bool:
@@ -146,27 +165,84 @@ class Accepted:
     route: Route
 
 
+Results = list[Accepted | list[Fault]]
+
+
 def accept(
-    org_id: int, submissions: Sequence[Submission | list[Fault]], *, atomic: bool
-) -> list[Accepted | list[Fault]]:
-    """For each submission, in order: the stored action, or what is wrong with it.
+    org_id: int,
+    submissions: Sequence[Submission | list[Fault]],
+    *,
+    atomic: bool,
+    show: Callable[[Results], Any] = list,
+) -> Any:
+    """For each submission, in order: the stored action, or what is wrong with it; as `show` shows.
 
     One that is already known to be wrong stays so. With `atomic`, one that is wrong keeps all
-    of them out; the others' faults are empty then.
+    of them out; the others' faults are empty then. Where `show` raises, an atomic call leaves
+    nothing behind.
     """
+    several = atomic and len(submissions) > 1
+
+    def store_judged(judged: Sequence[Routed | list[Fault]]) -> Any:
+        # One action is one statement, which leaves nothing behind where it fails.
+        with transaction.atomic() if several else nullcontext():
+            return show(_store_judged(org_id, judged, atomic=atomic))
+
+    return _store_when_judged(org_id, submissions, store_judged)
+
+
+def answer_once(
+    call: idempotency.Call,
+    submissions: Sequence[Submission | list[Fault]],
+    *,
+    atomic: bool,
+    show: Callable[[Results], Any],
+) -> idempotency.Answer:
+    """The same for a call with a key, as bytes: what it was answered first, however often it comes.
+
+    Where `show` raises, nothing is left behind, and the key is free.
+    """
+    known = idempotency.find(call)
+    if known is not None:
+        return known
+
+    def store_judged(judged: Sequence[Routed | list[Fault]]) -> idempotency.Answer:
+        with transaction.atomic():
+            faster = idempotency.take(call)
+            if faster is not None:
+                return faster
+            data = show(_store_judged(call.org_id, judged, atomic=atomic))
+            return idempotency.keep(call, orjson.dumps(data))
+
+    return _store_when_judged(call.org_id, submissions, store_judged)
+
+
+def _store_when_judged(
+    org_id: int,
+    submissions: Sequence[Submission | list[Fault]],
+    store_judged: Callable[[Sequence[Routed | list[Fault]]], T],
+) -> T:
+    """What storing gives, of the judged submissions."""
+    deadline = judge.set_deadline()
     try:
-        return _accept_once(org_id, submissions, atomic=atomic)
+        return store_judged(_judge_all(org_id, submissions, deadline))
     except DestinationGoneError:
         # Routed anew, they go where its definitions lead now.
-        return _accept_once(org_id, submissions, atomic=atomic)
+        return store_judged(_judge_all(org_id, submissions, deadline))
 
 
-def _accept_once(
-    org_id: int, submissions: Sequence[Submission | list[Fault]], *, atomic: bool
-) -> list[Accepted | list[Fault]]:
-    wanted = {(one.name, one.version) for one in submissions if isinstance(one, Submission)}
-    routes = resolve(org_id, wanted)
-    judged = [_judge(routes, one) if isinstance(one, Submission) else one for one in submissions]
+def _judge_all(
+    org_id: int, submissions: Sequence[Submission | list[Fault]], deadline: float
+) -> list[Routed | list[Fault]]:
+    routes = resolve(
+        org_id, {(one.name, one.version) for one in submissions if isinstance(one, Submission)}
+    )
+    return [
+        _judge(routes, one, deadline) if isinstance(one, Submission) else one for one in submissions
+    ]
+
+
+def _store_judged(org_id: int, judged: Sequence[Routed | list[Fault]], *, atomic: bool) -> Results:
     if atomic and any(isinstance(one, list) for one in judged):
         return _none_of(judged)
     keys = {lane_key(one.route, one.tags) for one in judged if isinstance(one, Routed)}
@@ -176,20 +252,6 @@ def _accept_once(
         return _none_of(results)
     stored = iter(store(org_id, [one for one in results if isinstance(one, Routed)]))
     return [next(stored) if isinstance(one, Routed) else one for one in results]
-
-
-def accept_batch(
-    org_id: int, submissions: Sequence[Submission | list[Fault]], *, atomic: bool
-) -> list[Accepted | list[Fault]]:
-    """The same; an atomic batch with a fault in it is refused as a whole, with every fault."""
-    if not atomic:
-        return accept(org_id, submissions, atomic=False)
-    # A refusal takes back the lanes that were made before one was too many.
-    with transaction.atomic():
-        results = accept(org_id, submissions, atomic=True)
-        if faults := list(_numbered(results)):
-            raise BadRequestError.of(faults[: validation.MAX_FAULTS])
-    return results
 
 
 def resolve(
@@ -210,8 +272,8 @@ def resolve(
             for definition_id, schema in cursor.fetchall():
                 validators.add(definition_id, schema.encode())
     return {
-        (name, asked): Route(definition_id, variant, version, destination_id, kind)
-        for name, asked, definition_id, variant, version, destination_id, kind in rows
+        (name, asked): Route(definition_id, variant, version, destination_id, kind, farthest)
+        for name, asked, definition_id, variant, version, destination_id, kind, farthest in rows
     }
 
 
@@ -258,12 +320,17 @@ def store(org_id: int, actions: Sequence[Routed]) -> list[Accepted]:
     ]
 
 
-def _judge(routes: dict[tuple[str, int | None], Route], one: Submission) -> Routed | list[Fault]:
+def _judge(
+    routes: dict[tuple[str, int | None], Route], one: Submission, deadline: float
+) -> Routed | list[Fault]:
     route = routes.get((one.name, one.version))
     if route is None:
         asked = one.name if one.version is None else f"{one.name} version {one.version}"
         return [Fault("UNKNOWN_VARIANT", f"There is no action {asked!r}.", "/variant")]
-    faults = validators.find_faults(route.definition_id, one.input, one.body)
+    if one.available_at is not None and one.available_at > route.farthest:
+        message = f"`available_at` is at most {DAYS_AHEAD} days ahead."
+        return [Fault("INVALID_BODY", message, "/available_at")]
+    faults = validators.find_faults(route.definition_id, one.input, one.body, deadline=deadline)
     return faults or Routed(route, None, one.body, one.tags, one.timeout, one.available_at)
 
 
@@ -276,10 +343,3 @@ def _in_lane(
 
 def _none_of(results: Sequence[Routed | list[Fault]]) -> list[Accepted | list[Fault]]:
     return [one if isinstance(one, list) else [] for one in results]
-
-
-def _numbered(results: Sequence[Accepted | list[Fault]]) -> Iterator[Fault]:
-    """The faults of a batch, each with a pointer from the top of the request."""
-    for index, result in enumerate(results):
-        for fault in result if isinstance(result, list) else ():
-            yield Fault(fault.code, fault.message, f"/actions/{index}{fault.pointer or ''}")

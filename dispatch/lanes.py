@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Set
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,27 +29,32 @@ LOCK_VARIANTS = """
 SELECT pg_advisory_xact_lock(hashtextextended(name, %(seed)s::bigint))
 FROM unnest(%(names)s::text[]) AS name
 """
-# Makes neither where the variant has its lanes already.
+COUNT = """
+SELECT u.variant, count(*) FROM dispatch_laneuse u
+JOIN dispatch_lane l ON l.id = u.lane_id
+JOIN destinations_destination d ON d.id = l.destination_id AND d.deleted_at IS NULL
+WHERE u.org_id = %(org)s AND u.variant = ANY(%(variants)s::text[])
+GROUP BY u.variant
+"""
+# A lane that somebody else makes meanwhile is waited for, and then left as it is: what its limits
+# are by now is the dispatchers' business. Who waited reads it in a statement of its own, because
+# this one's snapshot is older.
 MAKE = """
-WITH allowed AS (
-  SELECT true WHERE EXISTS (
-    SELECT 1 FROM dispatch_laneuse u JOIN dispatch_lane l ON l.id = u.lane_id
-    WHERE u.org_id = %(org)s AND u.variant = %(variant)s
-      AND l.destination_id = %(destination)s AND l.tags_digest = %(digest)s
-  ) OR (SELECT count(*) FROM dispatch_laneuse u
-        JOIN dispatch_lane l ON l.id = u.lane_id
-        JOIN destinations_destination d ON d.id = l.destination_id AND d.deleted_at IS NULL
-        WHERE u.org_id = %(org)s AND u.variant = %(variant)s) < %(most)s
-), made AS (
-  INSERT INTO dispatch_lane (org_id, destination_id, tags, tags_digest)
-  SELECT %(org)s::bigint, %(destination)s::bigint, %(tags)s::jsonb, %(digest)s::bytea FROM allowed
-  ON CONFLICT (destination_id, tags_digest) DO UPDATE SET tags = excluded.tags
-  RETURNING id
-)
+INSERT INTO dispatch_lane (org_id, destination_id, tags, tags_digest)
+SELECT %(org)s::bigint, destination_id, tags::jsonb, digest
+FROM unnest(%(destinations)s::bigint[], %(tags)s::text[], %(digests)s::bytea[])
+  WITH ORDINALITY AS q(destination_id, tags, digest, position)
+ORDER BY position
+ON CONFLICT (destination_id, tags_digest) DO NOTHING
+"""
+USE = """
 INSERT INTO dispatch_laneuse (org_id, variant, lane_id)
-SELECT %(org)s::bigint, %(variant)s::text, id FROM made
-ON CONFLICT (org_id, variant, lane_id) DO UPDATE SET variant = excluded.variant
-RETURNING lane_id
+SELECT %(org)s::bigint, q.variant, l.id
+FROM unnest(%(destinations)s::bigint[], %(variants)s::text[], %(digests)s::bytea[])
+  WITH ORDINALITY AS q(destination_id, variant, digest, position)
+JOIN dispatch_lane l ON l.destination_id = q.destination_id AND l.tags_digest = q.digest
+ORDER BY q.position
+ON CONFLICT (org_id, variant, lane_id) DO NOTHING
 """
 
 
@@ -113,45 +119,61 @@ def place(org_id: int, wanted: Set[LaneKey | None]) -> dict[LaneKey | None, int 
     return result
 
 
-def find(org_id: int, keys: list[LaneKey]) -> dict[LaneKey, int]:
+def find(org_id: int, keys: Sequence[LaneKey]) -> dict[LaneKey, int]:
     """Those lanes that exist and are in use by their key's variant."""
-    parameters: dict[str, Any] = {
-        "org": org_id,
-        "destinations": [key.destination_id for key in keys],
-        "variants": [key.variant for key in keys],
-        "digests": [key.digest for key in keys],
-    }
     with connection.cursor() as cursor:
-        cursor.execute(FIND, parameters)
-        return {keys[position - 1]: lane_id for position, lane_id in cursor.fetchall()}
+        return _find(cursor, org_id, keys)
 
 
 @transaction.atomic
 def make(org_id: int, keys: Set[LaneKey]) -> dict[LaneKey, int | Fault]:
     """A lane for each key. The count is taken under a lock, so it holds under concurrency."""
     # All locks first, then all rows, both in one order: two batches never wait for each other.
-    variants = sorted({f"{org_id}/{key.variant}" for key in keys})
+    wanted = sorted(keys, key=_row_order)
+    variants = sorted({key.variant for key in keys})
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_VARIANTS, {"seed": VARIANT_LOCKS, "names": variants})
-        return {key: _make_one(cursor, org_id, key) for key in sorted(keys, key=_row_order)}
+        names = [f"{org_id}/{variant}" for variant in variants]
+        cursor.execute(LOCK_VARIANTS, {"seed": VARIANT_LOCKS, "names": names})
+        found = _find(cursor, org_id, wanted)
+        cursor.execute(COUNT, {"org": org_id, "variants": variants})
+        new, faults = _within_limit([key for key in wanted if key not in found], cursor.fetchall())
+        if new:
+            cursor.execute(MAKE, _parameters(org_id, new))
+            cursor.execute(USE, _parameters(org_id, new))
+            found |= _find(cursor, org_id, new)
+    return found | faults
+
+
+def _within_limit(
+    new: Sequence[LaneKey], counted: Iterable[tuple[str, int]]
+) -> tuple[list[LaneKey], dict[LaneKey, Fault]]:
+    """Those for which their variant has room, and what is wrong with the others."""
+    used = Counter(dict(counted))
+    fitting, faults = [], {}
+    for key in new:
+        if used[key.variant] < MAX_LANES:
+            used[key.variant] += 1
+            fitting.append(key)
+        else:
+            message = f"{key.variant!r} has {MAX_LANES:,} lanes; these tags would make another one."
+            faults[key] = Fault("TAG_CARDINALITY_EXCEEDED", message, "/tags")
+    return fitting, faults
+
+
+def _find(cursor: CursorWrapper, org_id: int, keys: Sequence[LaneKey]) -> dict[LaneKey, int]:
+    cursor.execute(FIND, _parameters(org_id, keys))
+    return {keys[position - 1]: lane_id for position, lane_id in cursor.fetchall()}
+
+
+def _parameters(org_id: int, keys: Sequence[LaneKey]) -> dict[str, Any]:
+    return {
+        "org": org_id,
+        "destinations": [key.destination_id for key in keys],
+        "variants": [key.variant for key in keys],
+        "tags": [key.tags.decode() for key in keys],
+        "digests": [key.digest for key in keys],
+    }
 
 
 def _row_order(key: LaneKey) -> tuple[int, bytes, str]:
     return key.destination_id, key.tags, key.variant
-
-
-def _make_one(cursor: CursorWrapper, org_id: int, key: LaneKey) -> int | Fault:
-    parameters: dict[str, Any] = {
-        "org": org_id,
-        "destination": key.destination_id,
-        "tags": key.tags.decode(),
-        "digest": key.digest,
-        "variant": key.variant,
-        "most": MAX_LANES,
-    }
-    cursor.execute(MAKE, parameters)
-    row = cursor.fetchone()
-    if row is None:
-        message = f"{key.variant!r} has {MAX_LANES:,} lanes; these tags would make another one."
-        return Fault("TAG_CARDINALITY_EXCEEDED", message, "/tags")
-    return int(row[0])

@@ -12,21 +12,38 @@ from django.db.models.functions import Now
 from actions.fields import ExactJSONField
 from actions.models import ActionDefinition
 from destinations.models import Destination
+from dispatch.limits import START
 from orgs.models import Organization
-
-RUNNING_LIMIT = 16
-UNSETTLED_LIMIT = 1_000
 
 
 class Lane(models.Model):
-    """What limits apply to: a destination paired with a set of tags."""
+    """What limits apply to: a destination paired with a set of tags.
+
+    `limits` decides how the limits move; `revision` grows with each move, so that of several
+    processes only one makes it. The caps are an operator's: upper bounds, 0 lets nothing start.
+    """
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="+")
-    destination = models.ForeignKey(Destination, models.PROTECT, related_name="lanes")
+    destination = models.ForeignKey(
+        Destination, models.PROTECT, related_name="lanes", db_index=False
+    )
     tags = models.JSONField(default=dict)
     tags_digest = models.BinaryField(max_length=32)
-    running_limit = models.PositiveIntegerField(db_default=RUNNING_LIMIT)
-    unsettled_limit = models.PositiveIntegerField(db_default=UNSETTLED_LIMIT)
+    running_limit = models.PositiveIntegerField(db_default=START)
+    running_ceiling = models.PositiveIntegerField(null=True, blank=True)
+    running_cap = models.PositiveIntegerField(null=True, blank=True)
+    running_decreased_at = models.DateTimeField(null=True, blank=True)
+    unsettled_limit = models.PositiveIntegerField(db_default=START)
+    unsettled_ceiling = models.PositiveIntegerField(null=True, blank=True)
+    unsettled_cap = models.PositiveIntegerField(null=True, blank=True)
+    unsettled_decreased_at = models.DateTimeField(null=True, blank=True)
+    opened = models.PositiveSmallIntegerField(
+        db_default=0, help_text="How often in a row repeated failure has paused it."
+    )
+    paused_until = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField(blank=True, db_default="", help_text="Why its limits last moved.")
+    moved_at = models.DateTimeField(null=True, blank=True)
+    revision = models.BigIntegerField(db_default=0)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -45,7 +62,7 @@ class Lane(models.Model):
 class LaneUse(models.Model):
     """That a variant's actions have used a lane: at most 1,000 lanes a variant."""
 
-    org = models.ForeignKey(Organization, models.PROTECT, related_name="+")
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
     variant = models.CharField(max_length=255)
     lane = models.ForeignKey(Lane, models.CASCADE, related_name="uses")
 
@@ -85,10 +102,14 @@ class ActionRecordQuerySet(models.QuerySet["ActionRecord"]):
         """The organization's actions."""
         return self.filter(org_id=org_id)
 
+    def unfinished(self) -> Self:
+        """Those that are not over, which an index has."""
+        return self.filter(completed_at=None)
+
     def in_status(self, status: str) -> Self:
         """Those that the API shows with this status: `queued` includes `scheduled`."""
         shown = (status, Status.SCHEDULED) if status == Status.QUEUED else (status,)
-        return self.filter(status__in=shown)
+        return (self.unfinished() if status in OPEN else self).filter(status__in=shown)
 
 
 class ActionRecord(models.Model):
@@ -141,6 +162,12 @@ class ActionRecord(models.Model):
                 condition=Q(status=Status.SCHEDULED),
                 name="record_scheduled",
             ),
+            # gauges.COUNT: what of a lane waits outside the claim index.
+            models.Index(
+                fields=("lane", "status", "available_at"),
+                condition=Q(status=Status.SCHEDULED) | Q(status=Status.QUEUED, push=False),
+                name="record_waiting",
+            ),
             # claims.PROMOTE: leases and settlement deadlines that have passed.
             models.Index(fields=("timeout_at",), condition=_IN_FLIGHT, name="record_timeout"),
             # claims.PROMOTE: whole actions that have run out of time.
@@ -157,6 +184,10 @@ class ActionRecord(models.Model):
             models.Index("org", F("id").desc(), name="record_newest"),
             models.Index(
                 "org", F("id").desc(), condition=Q(status=Status.FAILED), name="record_failed"
+            ),
+            # RecordFilter: the list of those in an unfinished status, which are few among many.
+            models.Index(
+                "org", F("id").desc(), condition=Q(completed_at=None), name="record_unfinished"
             ),
         )
         constraints = (
@@ -237,3 +268,29 @@ class ActionEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of action {self.record_id}"
+
+
+class IdempotencyKey(models.Model):
+    """A client's key for a call that stored something, with the answer that it got.
+
+    It outlives the record, and is compared by the digest of the canonical body.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    key = models.CharField(max_length=255)
+    digest = models.BinaryField(max_length=32)
+    answer = ExactJSONField(null=True)
+    created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (
+            # retention: the keys that are over.
+            models.Index(fields=("created_at",), name="idempotency_key_age"),
+        )
+        constraints = (
+            models.UniqueConstraint(fields=("org", "key"), name="idempotency_key_once_per_org"),
+        )
+
+    def __str__(self) -> str:
+        return self.key

@@ -24,7 +24,7 @@ COLOURS = {
     Status.FAILED: "danger",
     Status.CANCELED: "",
 }
-# When the action that is due for longest was due: the first row of each of up to 1,000 lanes.
+# The action that is due for longest in each of up to 1,000 lanes.
 OLDEST_DUE = """
 WITH RECURSIVE head(lane_id, available_at, n) AS (
   (SELECT lane_id, available_at, 1 FROM dispatch_actionrecord

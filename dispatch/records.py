@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from django.db.models import Prefetch
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
@@ -11,10 +15,16 @@ from actions.services import with_links
 from config.openapi import ROW_ID, TIMESTAMP
 from config.paging import MAX_ROW_ID, read_choice, read_integer
 from config.parsing import read_timestamp
+from dispatch.filters import RecordFilter
 from dispatch.models import ActionRecord, ActionRecordQuerySet
 from dispatch.schemas import SHOWN_STATUS
 
 TAG_PREFIX = "tag."
+TAG_PARAMETER = OpenApiParameter(
+    "tag",
+    {"type": "object", "additionalProperties": {"type": "string"}},
+    description="`tag.<key>=<value>`, as often as there are tags.",
+)
 # Not by status: what is shown as `queued` is stored as two, and `?status=` knows that.
 SEARCHED = {
     "id": "id",
@@ -45,23 +55,28 @@ def read_tags(request: Request) -> dict[str, str]:
 
 def narrow(rows: ActionRecordQuerySet, request: Request) -> ActionRecordQuerySet:
     """The records that the query asks for."""
+    asked = read_filter(request)
+    return asked.narrow(asked.narrow_ids(rows))
+
+
+def read_filter(request: Request) -> RecordFilter:
+    """Which records the query asks for."""
     asked = request.query_params
-    if status := read_choice(request, "status", dict.fromkeys(SHOWN_STATUS["enum"])):
-        rows = rows.in_status(status)
-    if variant := asked.get("variant"):
-        rows = rows.filter(definition__variant=variant)
+    destination_id = None
     if "destination" in asked:
-        wanted = read_integer(request, "destination", default=0, least=0, most=MAX_ROW_ID)
-        rows = rows.filter(destination_id=wanted)
-    if "created_after" in asked:
-        after = read_timestamp(asked["created_after"], name="created_after")
-        rows = rows.filter(created_at__gte=after)
-    if "created_before" in asked:
-        before = read_timestamp(asked["created_before"], name="created_before")
-        rows = rows.filter(created_at__lt=before)
-    if tags := read_tags(request):
-        rows = rows.filter(tags__contains=tags)
-    return rows
+        destination_id = read_integer(request, "destination", default=0, least=0, most=MAX_ROW_ID)
+    return RecordFilter(
+        status=read_choice(request, "status", dict.fromkeys(SHOWN_STATUS["enum"])),
+        variant=asked.get("variant") or None,
+        destination_id=destination_id,
+        tags=read_tags(request),
+        created_after=_read_moment(asked, "created_after"),
+        created_before=_read_moment(asked, "created_before"),
+    )
+
+
+def _read_moment(asked: Mapping[str, Any], name: str) -> datetime | None:
+    return read_timestamp(str(asked[name]), name=name) if name in asked else None
 
 
 def in_full() -> ActionRecordQuerySet:

@@ -113,4 +113,6 @@ def describe(outcome: Outcome) -> dict[str, Any]:
         detail["message"] = outcome.message
     if outcome.seconds is not None:
         detail["seconds"] = outcome.seconds
+    if outcome.sent is not None:
+        detail["sent"] = outcome.sent
     return detail

@@ -8,6 +8,7 @@ from actions.schemas import DEFINITION
 from config.openapi import ROW_ID, TIMESTAMP, nullable
 from destinations.schemas import TAGS
 from destinations.signaling import MAX_WAIT
+from dispatch.gauges import COUNTED, NAMED_VARIANTS, State
 from dispatch.models import ActionEvent, Status
 
 MAX_TIMEOUT = 30 * 86_400
@@ -177,6 +178,10 @@ _RECORD: dict[str, Any] = {
     "action_definition_id": ROW_ID,
     "destination_id": ROW_ID,
     "input": {},
+    "payload_kept": {
+        "type": "boolean",
+        "description": "false once the organization keeps it no longer; `input` is null then.",
+    },
     "timeout": nullable({"type": "integer"}),
     "tags": {"type": "object", "additionalProperties": {"type": "string"}},
     "replay_of": nullable(ROW_ID),
@@ -202,4 +207,95 @@ RECORD: dict[str, Any] = {
             "description": "Oldest first; the newest 1,000.",
         },
     },
+}
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+_CAP: dict[str, Any] = nullable(
+    {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 2**31 - 1,
+        "description": "The most that the engine may choose: 0 lets nothing start, null is none.",
+    }
+)
+ADVICE: dict[str, Any] = {
+    "title": "LaneAdvice",
+    "type": "object",
+    "required": ["tags"],
+    "properties": {
+        "tags": TAGS,
+        "destination_id": ROW_ID,
+        "running_cap": _CAP,
+        "unsettled_cap": _CAP,
+    },
+    "additionalProperties": False,
+}
+SHOWN_ADVICE: dict[str, Any] = ADVICE | {
+    "anyOf": [{"required": ["running_cap"]}, {"required": ["unsettled_cap"]}]
+}
+LANE: dict[str, Any] = {
+    "title": "Lane",
+    "type": "object",
+    "required": [
+        "id",
+        "org_id",
+        "destination_id",
+        "tags",
+        "state",
+        "running",
+        "running_limit",
+        "running_cap",
+        "unsettled",
+        "unsettled_limit",
+        "unsettled_cap",
+        "queued",
+        "scheduled",
+    ],
+    "properties": {
+        "id": ROW_ID,
+        "org_id": ROW_ID,
+        "destination_id": ROW_ID,
+        "destination": {
+            "type": "object",
+            "required": ["id", "label", "type"],
+            "properties": {
+                "id": ROW_ID,
+                "label": {"type": "string"},
+                "type": {"type": "string"},
+                "paused_at": nullable(TIMESTAMP),
+            },
+        },
+        "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+        "variants": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": f"Whose actions use the lane: the first {NAMED_VARIANTS}.",
+        },
+        "state": {"type": "string", "enum": list(State)},
+        "explanation": {
+            "type": "string",
+            "description": "Why nothing more starts, or how much more may.",
+        },
+        "paused_until": nullable(TIMESTAMP),
+        "running": _COUNT | {"description": "Deliveries under way."},
+        "running_limit": _COUNT | {"description": "What the engine allows; it moves."},
+        "running_cap": _CAP,
+        "unsettled": _COUNT | {"description": "Under way, or delivered and not settled."},
+        "unsettled_limit": _COUNT | {"description": "What the engine allows; it moves."},
+        "unsettled_cap": _CAP,
+        "queued": _COUNT | {"description": f"Due, and waiting: up to {COUNTED:,}."},
+        "queued_exact": {"type": "boolean"},
+        "scheduled": _COUNT | {"description": f"To be tried later: up to {COUNTED:,}."},
+        "scheduled_exact": {"type": "boolean"},
+        "oldest_due_at": nullable(TIMESTAMP),
+        "oldest_due_seconds": nullable(_COUNT),
+        "next_due_at": nullable(TIMESTAMP),
+        "last_reason": nullable({"type": "string", "description": "Why a limit last moved."}),
+        "last_moved_at": nullable(TIMESTAMP),
+        "created_at": TIMESTAMP,
+    },
+}
+ADVISED: dict[str, Any] = {
+    "type": "object",
+    "required": ["items", "count"],
+    "properties": {"items": {"type": "array", "items": LANE}, "count": _COUNT},
 }

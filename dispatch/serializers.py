@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.utils import timezone
 
 from actions.serializers import show_definition
 from config import validation
 from config.errors import BadRequestError, DomainError, Fault, NotFoundError
 from config.paging import MAX_ROW_ID
-from config.parsing import read_timestamp
-from dispatch import schemas
+from config.parsing import read_row_id, read_timestamp
+from dispatch import gauges, schemas
+from dispatch.advice import CAPS
+from dispatch.gauges import Gauge
 from dispatch.intake import Accepted, Submission
-from dispatch.models import ActionEvent, ActionRecord, Status
+from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
 
-FARTHEST = timedelta(days=30)
 MAX_EVENTS = 1_000
 _BY_PATH = validation.compile_schema(schemas.VARIANT_SUBMISSION)
 _BY_BODY = validation.compile_schema(schemas.SUBMISSION)
@@ -38,14 +37,14 @@ def read_submission(body: Any, tags: Mapping[str, str], variant: str | None) -> 
     )
     if faults:
         raise BadRequestError.of(faults)
-    version, timeout = shape.get("version"), shape.get("timeout")
+    version, timeout, start = (shape.get(name) for name in ("version", "timeout", "available_at"))
     return Submission(
         name=shape["variant"] if variant is None else variant,
         input=body["input"],
         tags=shape.get("tags", {}),
         version=None if version is None else int(version),
         timeout=None if timeout is None else int(timeout),
-        available_at=_read_start(shape.get("available_at")),
+        available_at=None if start is None else read_timestamp(start, name="available_at"),
     )
 
 
@@ -61,23 +60,48 @@ def read_batch_item(item: Any, tags: Mapping[str, str]) -> Submission | list[Fau
     return submission
 
 
-def _read_start(text: str | None) -> Any:
-    if text is None:
-        return None
-    start = read_timestamp(text, name="available_at")
-    if start > timezone.now() + FARTHEST:
-        raise BadRequestError(
-            "`available_at` is at most 30 days ahead.", code="INVALID_BODY", pointer="/available_at"
-        )
-    return start
-
-
 def read_signal(org_id: int, body: dict[str, Any]) -> dict[str, int]:
     """Which attempt of which action a settlement names."""
-    record_id = int(body["action_record_id"].lstrip("0")[:20] or 0)
+    record_id = read_row_id(body["action_record_id"])
     if record_id > MAX_ROW_ID:
         raise NotFoundError(f"There is no action {record_id}.")
     return {"org_id": org_id, "record_id": record_id, "attempt": int(body["attempt"])}
+
+
+def read_advice(body: dict[str, Any]) -> dict[str, Any]:
+    """Which caps are to hold for which lanes of a definition."""
+    caps = {name: body[name] for name in CAPS if name in body}
+    if not caps:
+        message = f"Give {' or '.join(CAPS)}, or both."
+        raise BadRequestError(message, code="INVALID_BODY", pointer="")
+    asked = body.get("destination_id")
+    return {
+        "tags": body["tags"],
+        "caps": {name: None if cap is None else int(cap) for name, cap in caps.items()},
+        "destination_id": None if asked is None else min(read_row_id(asked), MAX_ROW_ID),
+    }
+
+
+def show_single(results: Sequence[Accepted | list[Fault]]) -> dict[str, Any]:
+    """The answer to one action; 400 with every fault of it."""
+    (result,) = results
+    if isinstance(result, list):
+        raise BadRequestError.of(result)
+    return show_accepted(result)
+
+
+def show_whole_batch(results: Sequence[Accepted | list[Fault]]) -> dict[str, Any]:
+    """The answer to a batch of all or none; 400 with every fault, at most 50, in it."""
+    if faults := list(_numbered(results)):
+        raise BadRequestError.of(faults[: validation.MAX_FAULTS])
+    return show_batch(results)
+
+
+def _numbered(results: Sequence[Accepted | list[Fault]]) -> Iterator[Fault]:
+    """The faults of a batch, each with a pointer from the top of the request."""
+    for index, result in enumerate(results):
+        for fault in result if isinstance(result, list) else ():
+            yield Fault(fault.code, fault.message, f"/actions/{index}{fault.pointer or ''}")
 
 
 def show_batch(results: Sequence[Accepted | list[Fault]]) -> dict[str, Any]:
@@ -136,12 +160,14 @@ def show_event(event: ActionEvent, org_id: int) -> dict[str, Any]:
 
 
 def _show(record: ActionRecord) -> dict[str, Any]:
+    payload: ActionPayload | None = getattr(record, "payload", None)
     return {
         "id": str(record.pk),
         "org_id": str(record.org_id),
         "action_definition_id": str(record.definition_id),
         "destination_id": str(record.destination_id),
-        "input": orjson.Fragment(record.payload.input),
+        "input": None if payload is None else orjson.Fragment(payload.input),
+        "payload_kept": payload is not None,
         "timeout": record.timeout,
         "tags": record.tags,
         "replay_of": None if record.replay_of is None else str(record.replay_of),
@@ -158,3 +184,42 @@ def _show(record: ActionRecord) -> dict[str, Any]:
             "error_message": record.error_message or None,
         },
     }
+
+
+def show_lane(gauge: Gauge) -> dict[str, Any]:
+    """A lane with what is in it."""
+    lane, destination = gauge.lane, gauge.lane.destination
+    return {
+        "id": str(lane.pk),
+        "org_id": str(lane.org_id),
+        "destination_id": str(lane.destination_id),
+        "destination": {
+            "id": str(destination.pk),
+            "label": destination.label,
+            "type": destination.type,
+            "paused_at": destination.paused_at,
+        },
+        "tags": lane.tags,
+        "variants": list(gauge.variants),
+        "state": str(gauge.state),
+        "explanation": gauge.explanation,
+        "paused_until": lane.paused_until,
+        "running": gauge.running,
+        "running_limit": lane.running_limit,
+        "running_cap": lane.running_cap,
+        "unsettled": gauge.unsettled,
+        "unsettled_limit": lane.unsettled_limit,
+        "unsettled_cap": lane.unsettled_cap,
+        **_show_count("queued", gauge.queued),
+        **_show_count("scheduled", gauge.scheduled),
+        "oldest_due_at": gauge.oldest_due_at,
+        "oldest_due_seconds": gauge.oldest_due_seconds,
+        "next_due_at": gauge.next_due_at,
+        "last_reason": lane.reason or None,
+        "last_moved_at": lane.moved_at,
+        "created_at": lane.created_at,
+    }
+
+
+def _show_count(name: str, count: int) -> dict[str, Any]:
+    return {name: min(count, gauges.COUNTED), f"{name}_exact": count <= gauges.COUNTED}

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import orjson
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from actions.models import DefinitionDestination
-from config.errors import ConflictError, NotFoundError
+from config.errors import ConflictError, Fault, NotFoundError
 from destinations.models import Destination
 from dispatch import intake, lanes, settlement
-from dispatch.intake import Accepted, Routed
+from dispatch.intake import Accepted, Route, Routed
 from dispatch.models import OPEN, ActionEvent, ActionPayload, ActionRecord, Status
 from dispatch.retries import Ending
 
 NAMED_USERS = 5
+# Payloads may be of 1 MB each: what a batch of replays holds in memory, and fetches at once.
+MOST_REPLAYED_BYTES = 16_000_000
+PAYLOADS_AT_ONCE = 50
+NOT_CANCELABLE = Fault("NOT_CANCELABLE", "The action is over.")
 DESTINATION_DELETED = "DESTINATION_DELETED: its destination was deleted."
 # Ends what a deleted destination leaves open.
 END_OPEN = """
@@ -34,52 +40,151 @@ SELECT id, 'failed', 'failed', attempt,
        jsonb_build_object('message', %(error)s::text, 'by', %(actor)s::text)
 FROM ended
 """
+# Each replayed action says as which one. Retention, which deletes it before its events, waits.
+TELL_OF_REPLAYS = """
+INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, detail)
+SELECT r.id, 'replayed', r.status, r.attempt,
+  %(detail)s::jsonb || jsonb_build_object('replayed_as', q.made::text)
+FROM unnest(%(ids)s::bigint[], %(made)s::bigint[]) AS q(id, made)
+JOIN dispatch_actionrecord r ON r.id = q.id ORDER BY r.id FOR KEY SHARE OF r
+"""
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who cancels or replays actions, and why; the events of each tell of it."""
+
+    actor: str
+    reason: str = ""
+    bulk_id: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.reason}" if self.reason else f"{self.actor}."
+
+    def as_detail(self) -> dict[str, str]:
+        """What is known of it, for an event."""
+        detail = {"by": self.actor}
+        if self.reason:
+            detail["reason"] = self.reason
+        if self.bulk_id is not None:
+            detail["bulk"] = str(self.bulk_id)
+        return detail
+
+
 def cancel_record(*, record: ActionRecord, actor: str) -> None:
     """End an action that is not over. A delivery under way may still happen; it changes nothing."""
-    # Whatever attempt it is at by now: who cancels an action means all of it.
-    held = ActionRecord.objects.select_for_update().get(pk=record.pk)
-    ending = Ending(
-        held.pk,
-        held.attempt,
-        ActionEvent.Kind.CANCELED,
-        Status.CANCELED,
-        error=f"Canceled by {actor}.",
-        detail={"by": actor},
-    )
-    if not settlement.finish(ending, statuses=OPEN):
-        raise ConflictError("The action is over.", code="NOT_CANCELABLE")
+    fault = cancel_records(record_ids=[record.pk], cause=Cause(actor))[record.pk]
+    if fault:
+        raise ConflictError(fault.message, code=fault.code)
 
 
 @transaction.atomic
+def cancel_records(*, record_ids: Sequence[int], cause: Cause) -> dict[int, Fault | None]:
+    """For each action: None where it was ended, else why it was not."""
+    # Whatever attempt one is at by now: who cancels an action means all of it.
+    held = ActionRecord.objects.filter(pk__in=record_ids).order_by("pk").select_for_update()
+    endings = [
+        Ending(
+            record_id,
+            attempt,
+            ActionEvent.Kind.CANCELED,
+            Status.CANCELED,
+            error=f"Canceled by {cause}",
+            detail=cause.as_detail(),
+        )
+        for record_id, attempt in held.values_list("pk", "attempt")
+    ]
+    parameters = settlement.finish_parameters(endings, statuses=OPEN)
+    with connection.cursor() as cursor:
+        cursor.execute(settlement.FINISH, parameters)
+        canceled = {record_id for record_id, *_ in cursor.fetchall()}
+        if canceled:
+            cursor.execute(settlement.NOTIFY)
+    return {one: None if one in canceled else NOT_CANCELABLE for one in record_ids}
+
+
 def replay_record(*, record: ActionRecord, actor: str) -> Accepted:
     """A new action with the same bytes, version and tags, routed as things are now."""
+    again = replay_records(org_id=record.org_id, records=[record], cause=Cause(actor))[record.pk]
+    if isinstance(again, Fault):
+        raise ConflictError(again.message, code=again.code)
+    return again
+
+
+@transaction.atomic
+def replay_records(
+    *, org_id: int, records: Sequence[ActionRecord], cause: Cause
+) -> dict[int, Accepted | Fault]:
+    """For each action, by id: the new one, or why there is none.
+
+    The actions come in the order of their ids. Where their payloads are more than one batch may
+    hold, the last ones have no answer: they are left for another one.
+    Raises `intake.DestinationGoneError` where a destination was deleted meanwhile.
+    """
+    chosen = _with_inputs(records)
+    routes = intake.resolve(org_id, {_version_of(record) for record, _ in chosen})
+    judged = {record.pk: _route_again(record, body, routes) for record, body in chosen}
+    routed = [one for one in judged.values() if isinstance(one, Routed)]
+    placed = lanes.place(org_id, {intake.lane_key(one.route, one.tags) for one in routed})
+    results = {pk: _in_lane(one, placed) for pk, one in judged.items()}
+    stored = iter(
+        intake.store(org_id, [one for one in results.values() if isinstance(one, Routed)])
+    )
+    answers = {pk: next(stored) if isinstance(one, Routed) else one for pk, one in results.items()}
+    _tell_of_replays(answers, cause)
+    return answers
+
+
+def _with_inputs(records: Sequence[ActionRecord]) -> list[tuple[ActionRecord, bytes | None]]:
+    """The actions with what was handed in, from the first, as many as one batch may hold."""
+    payloads = ActionPayload.objects.filter(pk__in=[record.pk for record in records])
+    stored = payloads.order_by("pk").values_list("pk", "input").iterator(PAYLOADS_AT_ONCE)
+    inputs: dict[int, bytes] = {}
+    size, last = 0, records[-1].pk
+    for record_id, body in stored:
+        inputs[record_id] = body
+        size += len(body)
+        if size >= MOST_REPLAYED_BYTES:
+            last = record_id
+            break
+    return [(record, inputs.get(record.pk)) for record in records if record.pk <= last]
+
+
+def _version_of(record: ActionRecord) -> tuple[str, int | None]:
+    return record.definition.variant, record.definition.version
+
+
+def _route_again(
+    record: ActionRecord, body: bytes | None, routes: Mapping[tuple[str, int | None], Route]
+) -> Routed | Fault:
+    """The action as it would be handed in now, or why it cannot be."""
     if record.completed_at is None:
-        raise ConflictError("The action is not over yet.", code="NOT_OVER")
-    definition = record.definition
-    asked = (definition.variant, definition.version)
-    route = intake.resolve(record.org_id, [asked]).get(asked)
+        return Fault("NOT_OVER", "The action is not over yet.")
+    route = routes.get(_version_of(record))
     if route is None:
-        raise ConflictError(f"{definition} is deleted.", code="DEFINITION_DELETED")
-    key = intake.lane_key(route, record.tags)
-    lane = lanes.place(record.org_id, {key})[key]
-    if not isinstance(lane, int | None):
-        raise ConflictError(lane.message, code=lane.code)
-    payload = ActionPayload.objects.get(record_id=record.pk)
-    routed = Routed(
-        route, lane, payload.input, record.tags, timeout=record.timeout, replay_of=record.pk
-    )
-    (accepted,) = intake.store(record.org_id, [routed])
-    ActionEvent.objects.create(
-        record_id=record.pk,
-        kind=ActionEvent.Kind.REPLAYED,
-        status=record.status,
-        attempt=record.attempt,
-        detail={"by": actor, "replayed_as": str(accepted.id)},
-    )
-    return accepted
+        return Fault("DEFINITION_DELETED", f"{record.definition} is deleted.")
+    if body is None:
+        return Fault("PAYLOAD_EXPIRED", "Its payload is no longer kept.")
+    return Routed(route, None, body, record.tags, timeout=record.timeout, replay_of=record.pk)
+
+
+def _in_lane(
+    one: Routed | Fault, placed: Mapping[lanes.LaneKey | None, int | Fault | None]
+) -> Routed | Fault:
+    if isinstance(one, Fault):
+        return one
+    lane = placed[intake.lane_key(one.route, one.tags)]
+    return lane if isinstance(lane, Fault) else replace(one, lane_id=lane)
+
+
+def _tell_of_replays(answers: Mapping[int, Accepted | Fault], cause: Cause) -> None:
+    """The event of each action that has been replayed."""
+    made = {pk: one.id for pk, one in answers.items() if isinstance(one, Accepted)}
+    detail = orjson.dumps(cause.as_detail()).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            TELL_OF_REPLAYS, {"ids": list(made), "made": list(made.values()), "detail": detail}
+        )
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,43 @@
 """Ending attempts: one compare-and-set on (record, attempt, status), with its event.
 
-The dispatcher writes what deliveries came to, the API what workers say; both go through
-`FINISH`. A late ending changes nothing.
+The dispatcher writes what deliveries came to (`FLUSH`), the API what workers say (`FINISH`):
+the same statement. A late ending changes nothing.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from config.errors import ConflictError, NotFoundError, RuleError
 from destinations.outcomes import Outcome, Verdict
-from dispatch import retries
+from dispatch import retries, rounds
 from dispatch.models import IN_FLIGHT, ActionEvent, ActionRecord, Status
 from dispatch.retries import Ending
 
+logger = logging.getLogger(__name__)
+
 WAKE = "waybill_due"
 FARTHEST_RETRY = 30 * 86_400
+
+
+_IS_CURRENT = """r.attempt = e.attempt AND r.status = ANY(%(open)s::text[])
+    AND (e.said OR r.status = 'running')"""
 # Ends every attempt that is still the record's current one and in one of the statuses `open`.
 # Rows are locked in the order of their ids, as a forced deletion does: no deadlocks.
-FINISH = """
+_END = f"""
 WITH ending AS MATERIALIZED (
-  SELECT * FROM unnest(
-    %(ids)s::bigint[], %(attempts)s::int[], %(kinds)s::text[], %(statuses)s::text[],
-    %(delays)s::float8[], %(counted)s::bool[], %(errors)s::text[], %(details)s::text[],
-    %(said)s::bool[]
-  ) AS ending(id, attempt, kind, status, delay, counted, error, detail, said)
+  SELECT record_id AS id, attempt, kind, status, delay, counted, error, detail, said
+  FROM json_to_recordset(%(endings)s::json) AS ending(
+    record_id bigint, attempt int, kind text, status text, delay float8, counted bool,
+    error text, detail jsonb, said bool)
 ), held AS MATERIALIZED (
-  SELECT r.id, r.attempt FROM dispatch_actionrecord r
-  JOIN ending e ON r.id = e.id AND r.attempt = e.attempt
-  WHERE r.status = ANY(%(open)s::text[]) AND (e.said OR r.status = 'running')
-  ORDER BY r.id FOR UPDATE OF r
+  SELECT e.* FROM ending e JOIN dispatch_actionrecord r ON r.id = e.id AND {_IS_CURRENT}
+  ORDER BY r.id FOR UPDATE OF r {{lock}}
 ), changed AS (
   UPDATE dispatch_actionrecord r SET
     status = e.status,
@@ -45,53 +49,52 @@ WITH ending AS MATERIALIZED (
     completed_at = CASE WHEN e.status IN ('succeeded', 'failed', 'canceled') THEN now() END,
     error_message = e.error,
     updated_at = now()
-  FROM held h JOIN ending e USING (id, attempt)
-  WHERE r.id = h.id
-  RETURNING r.id, e.attempt, CASE WHEN r.status IN ('queued', 'scheduled')
-    THEN r.available_at END AS available_at
-), written AS (
+  FROM held e WHERE r.id = e.id
+  RETURNING r.id, r.lane_id, e.kind, e.status, e.attempt, CASE
+    WHEN e.status IN ('queued', 'scheduled') THEN r.available_at END AS available_at, e.detail
+)"""  # noqa: S608 -- constants only
+_WRITE = """
   INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at, detail)
-  SELECT e.id, CASE WHEN c.id IS NULL THEN 'late' ELSE e.kind END,
-    CASE WHEN c.id IS NULL THEN r.status ELSE e.status END, e.attempt, c.available_at,
-    e.detail::jsonb
-  FROM ending e
-  LEFT JOIN changed c ON c.id = e.id AND c.attempt = e.attempt
-  LEFT JOIN dispatch_actionrecord r ON c.id IS NULL AND r.id = e.id
-  WHERE c.id IS NOT NULL OR (%(log_late)s AND r.id IS NOT NULL)
+  SELECT id, kind, status, attempt, available_at, detail FROM changed"""
+# What people and workers say: waits for whoever has a row locked, and tells which ones it ended.
+FINISH = f"""{_END.format(lock="")}, written AS ({_WRITE})
+SELECT id, lane_id FROM changed
+"""  # noqa: S608 -- constants only
+# What a dispatcher writes: what is late becomes an event, and one locked row keeps no other outcome
+# waiting. It tells which ones were locked.
+FLUSH = f"""{_END.format(lock="SKIP LOCKED")}, missed AS MATERIALIZED (
+  SELECT e.id, e.attempt, e.detail, r.status, {_IS_CURRENT} AS is_locked
+  FROM ending e JOIN dispatch_actionrecord r ON r.id = e.id
+  WHERE (e.id, e.attempt) NOT IN (SELECT id, attempt FROM changed)
+), written AS ({_WRITE}
+  UNION ALL
+  SELECT id, 'late', status, attempt, NULL, detail FROM missed WHERE NOT is_locked
 )
-SELECT id FROM changed
-"""
+SELECT id, attempt FROM missed WHERE is_locked
+"""  # noqa: S608 -- constants only
 NOTIFY = f"SELECT pg_notify('{WAKE}', '')"
 
 
-def finish_parameters(
-    endings: Sequence[Ending], *, statuses: Sequence[str], log_late: bool
-) -> dict[str, Any]:
-    """The parameters of `FINISH` for these endings."""
+def finish_parameters(endings: Sequence[Ending], *, statuses: Sequence[str]) -> dict[str, Any]:
+    """The parameters of `FINISH` and `FLUSH` for these endings."""
     return {
-        "ids": [ending.record_id for ending in endings],
-        "attempts": [ending.attempt for ending in endings],
-        "kinds": [ending.kind for ending in endings],
-        "statuses": [ending.status for ending in endings],
-        "delays": [float(ending.delay) for ending in endings],
-        "counted": [ending.counted for ending in endings],
-        "errors": [ending.error for ending in endings],
-        "details": [
-            None if ending.detail is None else orjson.dumps(ending.detail).decode()
-            for ending in endings
-        ],
+        # One text: psycopg writes arrays item by item.
+        "endings": orjson.dumps(endings).decode(),
         "open": [str(status) for status in statuses],
-        "said": [ending.said for ending in endings],
-        "log_late": log_late,
     }
 
 
 def finish(ending: Ending, *, statuses: Sequence[str] = IN_FLIGHT) -> bool:
     """Whether this ending won. Wakes the dispatchers: a lane has room, or a retry is due."""
-    parameters = finish_parameters([ending], statuses=statuses, log_late=False)
+    return _finish(ending, statuses) is not None
+
+
+def _finish(ending: Ending, statuses: Sequence[str]) -> tuple[int, int | None] | None:
+    """The record and the lane of the ending, where it won."""
+    parameters = finish_parameters([ending], statuses=statuses)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(FINISH, parameters)
-        won = cursor.fetchone() is not None
+        won: tuple[int, int | None] | None = cursor.fetchone()
         if won:
             cursor.execute(NOTIFY)
     return won
@@ -134,8 +137,20 @@ def _settle(
         ending = retries.end_attempt(record_id, attempt, record.failures, outcome)
     else:
         ending = retries.fail(record_id, attempt, outcome, counted=True)
-    if not finish(ending) and not _already_said(record_id, attempt, ending.kind):
-        raise _over(attempt)
+    won = _finish(ending, IN_FLIGHT)
+    if won is None:
+        if not _already_said(record_id, attempt, ending.kind):
+            raise _over(attempt)
+    elif won[1] is not None:
+        _count_settled(won[1])
+
+
+def _count_settled(lane_id: int) -> None:
+    """The settle has been committed: that the lane cannot be looked at now is no matter of it."""
+    try:
+        rounds.count_settled(lane_id)
+    except DatabaseError:
+        logger.exception("The round of lane %d is not counted", lane_id)
 
 
 def _seconds_until(moment: int) -> int:

@@ -1,8 +1,10 @@
 from django.urls import path
 
-from dispatch import views
+from dispatch import lane_views, views
 
 _RECORDS = "v1/orgs/<id:org_id>/actions/records"
+_LANES = "v1/orgs/<id:org_id>/actions/definitions/<id:id>/lanes"
+_DESTINATION = "v1/orgs/<id:org_id>/destinations/<id:id>"
 urlpatterns = [
     path("v1/ingress", views.PlainIngressView.as_view()),
     path("v1/ingress/<str:variant>", views.VariantIngressView.as_view()),
@@ -14,5 +16,10 @@ urlpatterns = [
     path(f"{_RECORDS}/<id:id>", views.RecordView.as_view()),
     path(f"{_RECORDS}/<id:id>/replay", views.ReplayView.as_view()),
     path(f"{_RECORDS}/<id:id>/cancel", views.CancelView.as_view()),
-    path("v1/orgs/<id:org_id>/destinations/<id:id>", views.DeletableDestinationView.as_view()),
+    path(_LANES, lane_views.DefinitionLanesView.as_view()),
+    path(f"{_LANES}/advice", lane_views.LaneAdviceView.as_view()),
+    path(_DESTINATION, views.DeletableDestinationView.as_view()),
+    path(f"{_DESTINATION}/lanes", lane_views.DestinationLanesView.as_view()),
+    path(f"{_DESTINATION}/pause", lane_views.PauseView.as_view()),
+    path(f"{_DESTINATION}/resume", lane_views.ResumeView.as_view()),
 ]

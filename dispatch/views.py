@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import orjson
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config import paging
 from config.api import operation, reply
-from config.errors import BadRequestError
+from config.errors import Fault
 from config.openapi import page_of
 from config.parsing import BatchJSONParser
 from destinations.models import Destination
 from destinations.schemas import DESTINATION
 from destinations.serializers import show_destination
 from destinations.views import DestinationView
-from dispatch import intake, records, schemas, serializers, services, settlement
+from dispatch import idempotency, intake, records, schemas, serializers, services, settlement
+from dispatch.intake import Submission
 from dispatch.models import ActionRecord
 from dispatch.retries import SETTLE_SECONDS
 from orgs.auth import IngressAuthentication
 from orgs.scope import CallerView, OrgView
 
 ANY_REFUSAL = (409,)
-TAG_PARAMETER = OpenApiParameter(
-    "tag",
-    {"type": "object", "additionalProperties": {"type": "string"}},
-    description="`tag.<key>=<value>`, as often as there are tags.",
-)
+IDEMPOTENCY_KEY = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+KEY_PARAMETERS = [
+    OpenApiParameter(
+        IDEMPOTENCY_KEY,
+        {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY},
+        OpenApiParameter.HEADER,
+        description="The same call under the same key has its effect once, and is given its "
+        "first answer again for 24 hours. Another call under that key is 409.",
+    ),
+    OpenApiParameter(
+        REPLAYED,
+        {"type": "string", "enum": ["true"]},
+        OpenApiParameter.HEADER,
+        response=[200],
+        description="The answer is that of an earlier call; nothing was stored by this one.",
+    ),
+]
 SUBMISSION_EXAMPLE = {
     "input": {"recipient": "user@example.com", "subject": "Hi", "body": "Hello"},
     "tags": {"tenant": "acme"},
@@ -46,10 +62,36 @@ class IngressView(CallerView):
         """One action, stored; 400 with every fault of it."""
         tags = records.read_tags(request)
         submission = serializers.read_submission(request.data, tags, variant)
-        (result,) = intake.accept(self.caller.org_id, [submission], atomic=True)
-        if isinstance(result, list):
-            raise BadRequestError.of(result)
-        return reply(serializers.show_accepted(result))
+        return self.hand_in(
+            request,
+            [submission],
+            asked=submission.content,
+            atomic=True,
+            show=serializers.show_single,
+        )
+
+    def hand_in(
+        self,
+        request: Request,
+        submissions: Sequence[Submission | list[Fault]],
+        *,
+        asked: Callable[[], Any],
+        atomic: bool,
+        show: Callable[[intake.Results], Any],
+    ) -> Response:
+        """What `show` shows of the actions; with an idempotency key, what it showed first.
+
+        A key is compared by all that is `asked`.
+        """
+        org_id, key = self.caller.org_id, request.headers.get(IDEMPOTENCY_KEY)
+        if key is None:
+            return reply(intake.accept(org_id, submissions, atomic=atomic, show=show))
+        call = idempotency.Call.of(org_id, key, asked())
+        answer = intake.answer_once(call, submissions, atomic=atomic, show=show)
+        replied = reply(orjson.Fragment(answer.data))
+        if answer.replayed:
+            replied[REPLAYED] = "true"
+        return replied
 
 
 class VariantIngressView(IngressView):
@@ -60,7 +102,8 @@ class VariantIngressView(IngressView):
         operation_id="createIngressVariantAction",
         shown_body=schemas.VARIANT_SUBMISSION,
         data=schemas.ACCEPTED,
-        query=[TAG_PARAMETER],
+        query=[records.TAG_PARAMETER, *KEY_PARAMETERS],
+        refuses=ANY_REFUSAL,
         example=SUBMISSION_EXAMPLE,
     )
     def post(self, request: Request, variant: str) -> Response:
@@ -76,7 +119,8 @@ class PlainIngressView(IngressView):
         operation_id="createIngressAction",
         shown_body=schemas.SUBMISSION,
         data=schemas.ACCEPTED,
-        query=[TAG_PARAMETER],
+        query=[records.TAG_PARAMETER, *KEY_PARAMETERS],
+        refuses=ANY_REFUSAL,
         example={"variant": "send_email", **SUBMISSION_EXAMPLE},
     )
     def post(self, request: Request) -> Response:
@@ -98,8 +142,10 @@ class BatchView(IngressView):
         data=schemas.BATCH_ACCEPTED,
         query=[
             OpenApiParameter("atomic", bool, description="Take all of them or none."),
-            TAG_PARAMETER,
+            records.TAG_PARAMETER,
+            *KEY_PARAMETERS,
         ],
+        refuses=ANY_REFUSAL,
         example={"actions": [{"variant": "send_email", **SUBMISSION_EXAMPLE}]},
     )
     def post(self, request: Request, body: dict[str, Any]) -> Response:
@@ -107,8 +153,13 @@ class BatchView(IngressView):
         atomic = paging.read_flag(request, "atomic")
         tags = records.read_tags(request)
         items = [serializers.read_batch_item(item, tags) for item in body["actions"]]
-        results = intake.accept_batch(self.caller.org_id, items, atomic=atomic)
-        return reply(serializers.show_batch(results))
+        return self.hand_in(
+            request,
+            items,
+            asked=lambda: {"actions": body["actions"], "atomic": atomic, "tags": tags},
+            atomic=atomic,
+            show=serializers.show_whole_batch if atomic else serializers.show_batch,
+        )
 
 
 class AckView(IngressView):
@@ -177,7 +228,7 @@ class RecordsView(OrgView):
         summary="List action records",
         description="Newest first.",
         data=page_of(schemas.LISTED_RECORD),
-        query=[*records.PARAMETERS, TAG_PARAMETER, *paging.PARAMETERS],
+        query=[*records.PARAMETERS, records.TAG_PARAMETER, *paging.PARAMETERS],
     )
     def get(self, request: Request, org_id: int) -> Response:
         """The organization's actions, narrowed by the query."""

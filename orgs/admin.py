@@ -20,6 +20,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from config.errors import RuleError
 from orgs import services
 from orgs.models import ApiKey, Membership, Organization, Permission, User
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
@@ -29,10 +30,29 @@ admin.site.unregister(Group)
 admin.site.disable_action("delete_selected")
 
 
+class OrganizationForm(forms.ModelForm):
+    """A tenant, and for how long it keeps what is over."""
+
+    class Meta:
+        model = Organization
+        fields = ("name", "slug", "payload_days", "history_days")
+
+    def clean(self) -> dict[str, Any] | None:
+        """The input, with what the API would refuse of it."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.keys() >= set(services.KEPT_DAYS):
+            try:
+                services.check_retention(**{name: cleaned[name] for name in services.KEPT_DAYS})
+            except RuleError as error:
+                self.add_error("history_days", str(error))
+        return cleaned
+
+
 @admin.register(Organization)
 class OrganizationAdmin(ModelAdmin):
     """Tenants."""
 
+    form = OrganizationForm
     list_display = ("name", "slug", "tenant_id", "created_at")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
@@ -40,11 +60,18 @@ class OrganizationAdmin(ModelAdmin):
     add_fieldsets = ((None, {"fields": ("name", "slug")}),)
     fieldsets = (
         *add_fieldsets,
+        ("Retention", {"fields": (("payload_days", "history_days"),)}),
         ("Facts", {"fields": ("tenant_id", "created_at", "updated_at")}),
     )
 
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: Any) -> None:
-        """Save it, and when."""
+        """Save it, and when; how long it keeps things by the service, which tells of it."""
+        if change:
+            services.change_retention(
+                org_id=obj.pk,
+                changes={name: getattr(obj, name) for name in services.KEPT_DAYS},
+                actor=request.user.get_username(),
+            )
         obj.updated_at = Now()
         super().save_model(request, obj, form, change)
 

@@ -7,9 +7,12 @@ from typing import Any, Self
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinLengthValidator
+from django.core.validators import MaxValueValidator, MinLengthValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
+
+# The longest that anything is kept.
+MOST_DAYS = 3_650
 
 
 class LiveQuerySet(models.QuerySet[Any]):
@@ -24,18 +27,44 @@ class LiveQuerySet(models.QuerySet[Any]):
         return self.live().filter(org_id=org_id)
 
 
-class Organization(models.Model):
+class SoftDeleted(models.Model):
+    """When a row was made, last changed, and deleted: it stays."""
+
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = LiveQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Organization(SoftDeleted):
     """A tenant. Nothing is shared between two of them but people."""
 
     name = models.CharField(max_length=255)
     slug = models.SlugField(max_length=64, unique=True)
     tenant_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    updated_at = models.DateTimeField(db_default=Now(), editable=False)
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    payload_days = models.PositiveSmallIntegerField(
+        db_default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
+        help_text="Payloads of finished actions are kept this long.",
+    )
+    history_days = models.PositiveSmallIntegerField(
+        db_default=90,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
+        help_text="Finished actions and their events are kept this long.",
+    )
 
     class Meta:
         ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(payload_days__gte=1, history_days__gte=models.F("payload_days")),
+                name="organization_history_outlives_payloads",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -86,7 +115,9 @@ class Permission(models.TextChoices):
 class Membership(models.Model):
     """A person in an organization, and what they may do there."""
 
-    org = models.ForeignKey(Organization, models.PROTECT, related_name="memberships")
+    org = models.ForeignKey(
+        Organization, models.PROTECT, related_name="memberships", db_index=False
+    )
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.openapi import ROW_ID, TIMESTAMP, nullable
-from orgs.models import Permission
+from orgs.models import MOST_DAYS, Permission
 
 PERMISSIONS: dict[str, Any] = {
     "type": "array",
@@ -83,4 +83,22 @@ SELF: dict[str, Any] = {
         },
         "deleted_at": nullable(TIMESTAMP),
     },
+}
+_DAYS: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": MOST_DAYS}
+_RETENTION: dict[str, Any] = {
+    "payload_days": _DAYS | {"description": "Payloads of finished actions are kept this long."},
+    "history_days": _DAYS
+    | {"description": "Finished actions and their events are kept this long."},
+}
+RETENTION: dict[str, Any] = {
+    "title": "Retention",
+    "type": "object",
+    "required": list(_RETENTION),
+    "properties": _RETENTION,
+}
+RETENTION_CHANGES: dict[str, Any] = {
+    "title": "RetentionChanges",
+    "type": "object",
+    "properties": _RETENTION,
+    "additionalProperties": False,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orgs.models import ApiKey, User
+from orgs.models import ApiKey, Organization, User
 
 
 def show_key(key: ApiKey) -> dict[str, Any]:
@@ -45,3 +45,8 @@ def show_user(user: User) -> dict[str, Any]:
         "memberships": memberships,
         "deleted_at": None,
     }
+
+
+def show_retention(org: Organization) -> dict[str, Any]:
+    """How long an organization keeps what is over."""
+    return {"payload_days": org.payload_days, "history_days": org.history_days}

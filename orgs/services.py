@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,9 +13,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.text import slugify
 
+from config.errors import RuleError
 from orgs.models import ApiKey, Membership, Organization, Permission, User
 
+logger = logging.getLogger(__name__)
+
 KEY_PREFIX = "api_"
+KEPT_DAYS = ("payload_days", "history_days")
 
 
 def hash_key(material: str) -> bytes:
@@ -42,6 +48,38 @@ def delete_key(*, key: ApiKey) -> ApiKey:
     ApiKey.objects.filter(pk=key.pk, deleted_at=None).update(deleted_at=Now())
     key.refresh_from_db()
     return key
+
+
+@transaction.atomic
+def change_retention(*, org_id: int, changes: Mapping[str, int], actor: str) -> Organization:
+    """The organization, which from now on keeps what is over for so many days."""
+    org = Organization.objects.select_for_update(no_key=True).get(pk=org_id)
+    before = org.payload_days, org.history_days
+    for name in changes.keys() & set(KEPT_DAYS):
+        setattr(org, name, int(changes[name]))
+    check_retention(payload_days=org.payload_days, history_days=org.history_days)
+    org.updated_at = Now()
+    org.save(update_fields=[*KEPT_DAYS, "updated_at"])
+    now = org.payload_days, org.history_days
+    if now != before:
+        payloads, history = (f"{_days(n)} (was {was})" for n, was in zip(now, before, strict=True))
+        text = "organization %s keeps payloads %s and history %s by %s"
+        logger.info(text, org_id, payloads, history, actor)
+    return org
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
+
+
+def check_retention(*, payload_days: int, history_days: int) -> None:
+    """Refuse that payloads outlive the actions that they belong to."""
+    if history_days < payload_days:
+        raise RuleError(
+            "The history is kept at least as long as the payloads.",
+            code="INVALID_RETENTION",
+            pointer="/history_days",
+        )
 
 
 def find_free_slug(name: str) -> str:

@@ -1,4 +1,4 @@
-"""API keys, and who the caller is."""
+"""API keys, an organization's settings, and who the caller is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from config.api import operation, reply
 from config.openapi import page_of
 from config.parsing import read_timestamp
 from orgs import schemas, serializers, services
-from orgs.models import ApiKey, Membership, User
+from orgs.models import ApiKey, Membership, Organization, User
 from orgs.scope import CallerView, OrgView
 
 
@@ -63,6 +63,31 @@ class KeyView(OrgView):
         """The key, which from now on opens nothing."""
         key = self.find_row(ApiKey.objects.select_related("member"), id)
         return reply(serializers.show_key(services.delete_key(key=key)))
+
+
+class RetentionView(OrgView):
+    """`/v1/orgs/{org_id}/settings/retention`."""
+
+    tag = "settings"
+
+    @operation(summary="Fetch how long things are kept", data=schemas.RETENTION)
+    def get(self, request: Request, org_id: int) -> Response:
+        """The organization's retention."""
+        return reply(serializers.show_retention(Organization.objects.get(pk=org_id)))
+
+    @operation(
+        summary="Change how long things are kept",
+        description="What is left out stays. What is over for longer is deleted within hours; "
+        "what is not over is kept, however old it is.",
+        body=schemas.RETENTION_CHANGES,
+        data=schemas.RETENTION,
+        refuses=(422,),
+        example={"payload_days": 30, "history_days": 90},
+    )
+    def post(self, request: Request, org_id: int, body: dict[str, Any]) -> Response:
+        """The retention as it is now."""
+        changed = services.change_retention(org_id=org_id, changes=body, actor=str(self.caller))
+        return reply(serializers.show_retention(changed))
 
 
 class SelfView(CallerView):

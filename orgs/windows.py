@@ -17,7 +17,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models, transaction
 from django.forms.models import construct_instance
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -60,6 +60,14 @@ def split_pointer(pointer: str | None) -> list[str]:
 def is_row_id(text: str) -> bool:
     """Whether a text is a row's id."""
     return text.isascii() and text.isdigit() and len(text) < MAX_DIGITS
+
+
+def find_row(admin_: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
+    """The row that a button is about; 404 where it has gone, or never was."""
+    row = admin_.get_object(request, unquote(object_id))
+    if row is None:
+        raise Http404
+    return row
 
 
 class Window:

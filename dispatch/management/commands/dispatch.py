@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import signal
 from argparse import ArgumentParser
@@ -11,8 +12,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from dispatch import lines
-from dispatch.dispatcher import Dispatcher
+from dispatch.engine import lines
+from dispatch.engine.dispatcher import Dispatcher
+from runtime import sessions
 
 
 class Command(BaseCommand):
@@ -35,6 +37,8 @@ class Command(BaseCommand):
             raise CommandError("--concurrency is at least 1.")
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        sessions.limit()
+        relieve_collector()
         asyncio.run(self._dispatch(options["concurrency"]))
 
     async def _dispatch(self, concurrency: int) -> None:
@@ -47,3 +51,14 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, dispatcher.stop)
         await dispatcher.run()
+
+
+def relieve_collector() -> None:
+    """A delivery leaves no cycles behind: looking for some took a quarter of its time.
+
+    What is loaded by now stays, and is not looked through again. Hundreds of deliveries under way
+    are no reason to look, either.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)

@@ -19,6 +19,7 @@ from runtime.supervisor import Supervisor
 CHILDREN = {
     "web": ("web", "--host={host}", "--port={port}", "--verbosity=0"),
     "dispatch": ("dispatch",),
+    "worker": ("worker",),
 }
 # What suits one machine without certificates; what the operator has set goes first.
 CHILD_SETTINGS = {"WAYBILL_ALLOW_PRIVATE_NETWORKS": "true", "WAYBILL_HTTPS": "false"}

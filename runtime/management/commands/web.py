@@ -12,14 +12,19 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from runtime import ports, tether
+from runtime import ports, sessions, tether
 
 # Connections that wait for a worker to take them, and requests a worker takes at once. The
 # requests beyond its threads wait inside of it, and beyond that number in the backlog.
 BACKLOG = 1024
 BACKPRESSURE = 128
 STOP_SECONDS = 10
-LIMITS = "-c statement_timeout=15s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
+# One slow statement must not hold a thread for long.
+LIMITS = {
+    "statement_timeout": "15s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+}
 
 
 class Command(BaseCommand):
@@ -38,8 +43,7 @@ class Command(BaseCommand):
         ports.check_free(host, port)
         if options["verbosity"]:
             self.stdout.write(f"Serving at http://{host}:{port}, {options['workers']} workers.")
-        # One slow statement must not hold a thread for long; an operator's PGOPTIONS win.
-        os.environ.setdefault("PGOPTIONS", LIMITS)
+        sessions.limit(**LIMITS)
         # A connection must not be shared by the processes that are forked from here.
         connections.close_all()
         server = Granian(

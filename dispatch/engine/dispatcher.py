@@ -9,49 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import orjson
 import psycopg
 
-from destinations import kinds, outbound
-from destinations.attempts import ATTEMPT_SECONDS, Attempt
-from destinations.outcomes import Outcome, Verdict
-from dispatch import claims, partitions, retries, settlement
-from dispatch.lines import Line
+from destinations import outbound
+from dispatch import limits, settlement, throttle
+from dispatch.engine import claims, deliveries, lines
+from dispatch.engine.deliveries import Deliveries
+from dispatch.engine.lines import Line
+from dispatch.limits import Observation, Seen
 from dispatch.models import IN_FLIGHT
 from dispatch.retries import Ending
-from dispatch.services import DESTINATION_DELETED
+from dispatch.throttle import Moves, Throttle
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
 SWEEP_TICKS = 4
-UPKEEP_TICKS = 120
 FLUSH_SECONDS = 0.005
 GRACE_SECONDS = 10.0
 WRITE_GRACE_SECONDS = 2.0
-LEAST_SHARE = 16
 RESOLVERS = 128
-PAYLOAD_GONE = "Its payload is gone."
 RECONNECT_SECONDS = 1.0
 LISTEN_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """An attempt that this dispatcher holds the lease of."""
-
-    attempt: Attempt
-    destination_id: int
-    # Why it cannot be delivered at all; empty where it can.
-    hindrance: str
 
 
 class Dispatcher:
@@ -62,17 +46,13 @@ class Dispatcher:
         self.allow_private = allow_private
         # One for each task: a statement of one never lands in a transaction of another.
         self.claimer, self.writer, self.keeper, self.listener = (Line(conninfo) for _ in range(4))
-        self.free = concurrency
-        # How much of it each destination takes: a few that hang must not take all of it.
-        self.busy: Counter[int] = Counter()
-        self.share = max(concurrency // 4, LEAST_SHARE)
+        self.throttle = Throttle()
+        self.deliveries = Deliveries(concurrency, self.throttle)
         self.after_lane = 0
         self.found_work = False
-        self.endings: list[Ending] = []
-        self.deliveries: set[asyncio.Task[None]] = set()
+        # Whether anything is due at all, as far as the last look at the time has told.
+        self.is_due = False
         self.wake = asyncio.Event()
-        self.room = asyncio.Event()
-        self.finished = asyncio.Event()
         self.stopping = asyncio.Event()
         self.drained = False
 
@@ -80,7 +60,7 @@ class Dispatcher:
         """Claim nothing more; what is under way has ten seconds to end."""
         self.stopping.set()
         self.wake.set()
-        self.room.set()
+        self.deliveries.room.set()
 
     async def run(self) -> None:
         """Deliver until `stop`; everything finished by then is written down."""
@@ -105,12 +85,9 @@ class Dispatcher:
     async def _drain(self, *, claiming: asyncio.Task[None], writing: asyncio.Task[None]) -> None:
         """Wait for what is under way, then for its outcomes to be written; neither for ever."""
         await asyncio.wait([claiming], timeout=WRITE_GRACE_SECONDS)
-        if self.deliveries:
-            await asyncio.wait(self.deliveries, timeout=GRACE_SECONDS)
-        for task in self.deliveries:
-            task.cancel()
+        await self.deliveries.end(GRACE_SECONDS)
         self.drained = True
-        self.finished.set()
+        self.deliveries.finished.set()
         await asyncio.wait([writing], timeout=WRITE_GRACE_SECONDS)
 
     # --- claiming ------------------------------------------------------------------------------
@@ -118,9 +95,9 @@ class Dispatcher:
     async def _claim(self, session: aiohttp.ClientSession) -> None:
         """Claim while there is work and room; then wait to be woken."""
         while not self.stopping.is_set():
-            if self.free < min(claims.ROWS_A_CLAIM, max(1, self.concurrency // 4)):
-                self.room.clear()
-                await self.room.wait()
+            if self.deliveries.free < min(claims.ROWS_A_CLAIM, max(1, self.concurrency // 4)):
+                self.deliveries.room.clear()
+                await self.deliveries.room.wait()
                 continue
             if not self.after_lane:
                 # What wakes us from here on may lie in a lane that has been seen by then.
@@ -132,19 +109,17 @@ class Dispatcher:
     async def _claim_once(self, session: aiohttp.ClientSession) -> bool:
         """Start the deliveries of one claim; whether another claim may find more."""
         # No more than a share: all of it may be for one destination.
-        wanted = min(claims.ROWS_A_CLAIM, self.free, self.share)
-        last_lane, lanes, rows = await self._fetch_claim(wanted)
-        for claimed in map(read_claim, rows):
-            self.free -= 1
-            self.busy[claimed.destination_id] += 1
-            task = asyncio.create_task(self._deliver(claimed, session))
-            self.deliveries.add(task)
-            task.add_done_callback(self.deliveries.discard)
+        wanted = min(claims.ROWS_A_CLAIM, self.deliveries.free, self.deliveries.share)
+        last_lane, more, rows = await self._fetch_claim(wanted)
+        for row in rows:
+            self.throttle.learn(row[deliveries.LANE], row[deliveries.LANE_STATE :])
+        for claimed in deliveries.read_claims(rows):
+            self.deliveries.start(claimed, session)
         if len(rows) == wanted:
             # The cut lanes come next; the last served one waits for its turn.
-            self.after_lane = max(row[3] for row in rows)
+            self.after_lane = max(row[deliveries.LANE] for row in rows)
         else:
-            self.after_lane = last_lane if lanes == claims.LANES_A_CLAIM else 0
+            self.after_lane = last_lane if more else 0
         self.found_work |= bool(rows)
         if self.after_lane:
             return True
@@ -152,81 +127,76 @@ class Dispatcher:
         found, self.found_work = self.found_work, False
         return found
 
-    async def _fetch_claim(self, wanted: int) -> tuple[int, int, list[Any]]:
-        """The last lane looked at, how many lanes there were, and the claimed rows."""
+    async def _fetch_claim(self, wanted: int) -> tuple[int, bool, list[Any]]:
+        """The last lane looked at, whether there may be more of them, and the claimed rows."""
         connection = await self.claimer.open()
+        crowded = self.deliveries.find_crowded()
         async with connection.pipeline():
-            await connection.execute("BEGIN")
             locked = await connection.execute(claims.LOCK_LANES, {"after": self.after_lane})
-            claimed = await connection.execute(
-                claims.CLAIM, {"rows": wanted, "crowded": self._find_crowded()}
-            )
-            await connection.execute("COMMIT")
-        _, last_lane, lanes = await locked.fetchone() or (None, 0, 0)
-        return last_lane, lanes, await claimed.fetchall()
-
-    def _find_crowded(self) -> list[int]:
-        """The destinations that have their share of the deliveries under way."""
-        return [destination for destination, busy in self.busy.items() if busy >= self.share]
-
-    # --- delivering ----------------------------------------------------------------------------
-
-    async def _deliver(self, claimed: Claimed, session: aiohttp.ClientSession) -> None:
-        attempt = claimed.attempt
-        try:
-            if claimed.hindrance:
-                hindered = Outcome(Verdict.PERMANENT, claimed.hindrance)
-                ending = retries.fail(attempt.record_id, attempt.number, hindered, counted=False)
-            else:
-                outcome = await self._attempt(attempt, session)
-                ending = retries.end_attempt(
-                    attempt.record_id, attempt.number, attempt.failures, outcome
-                )
-        finally:
-            self.free += 1
-            self.busy[claimed.destination_id] -= 1
-            if not self.busy[claimed.destination_id]:
-                del self.busy[claimed.destination_id]
-            self.room.set()
-        self.endings.append(ending)
-        self.finished.set()
-
-    async def _attempt(self, attempt: Attempt, session: aiohttp.ClientSession) -> Outcome:
-        try:
-            outcome: Outcome = await kinds.KINDS[attempt.type].deliver(attempt, session)
-        except Exception as error:
-            logger.exception("Delivering action %d failed here", attempt.record_id)
-            message = f"Fault of Waybill: {type(error).__name__}: {error}"
-            return Outcome(Verdict.OURS, message, said=False)
-        return outcome
+            claimed = await connection.execute(claims.CLAIM, {"rows": wanted, "crowded": crowded})
+        _, last_lane, more = await locked.fetchone() or (None, 0, False)
+        return last_lane, more, await claimed.fetchall()
 
     # --- writing -------------------------------------------------------------------------------
 
     async def _write(self) -> None:
         """Write what has finished, every few milliseconds, in one statement; all of it at last."""
-        while not self.drained or self.endings:
-            await self.finished.wait()
+        while not self.drained or self.deliveries.endings:
+            await self.deliveries.finished.wait()
             await self._patiently(self._flush)
             await asyncio.sleep(FLUSH_SECONDS)
 
     async def _flush(self) -> bool:
-        self.finished.clear()
-        endings, self.endings = self.endings, []
+        self.deliveries.finished.clear()
+        endings, self.deliveries.endings = self.deliveries.endings, []
         try:
             await self._finish_all(endings)
-        except psycopg.OperationalError:
+        except lines.OUT_OF_REACH:
             # What was written before the connection broke only counts as late the second time.
-            self.endings = endings + self.endings
-            self.finished.set()
+            self.deliveries.endings = endings + self.deliveries.endings
+            self.deliveries.finished.set()
             raise
+        await self._move_lanes()
         self.wake.set()
         return True
+
+    async def _move_lanes(self) -> None:
+        """Write how the lanes' limits have moved; read the lanes that another process moved."""
+        moves = self.throttle.start_moves()
+        if moves is None:
+            return
+        try:
+            if lost := await self._write_moves(moves):
+                await self._read_lanes(lost)
+        except lines.OUT_OF_REACH:
+            raise
+        except psycopg.Error:
+            # A limit that cannot be written must not keep anything from being delivered.
+            logger.exception("The limits of %d lanes cannot be written", len(moves.states))
+            self.throttle.forget(moves.states)
+
+    async def _write_moves(self, moves: Moves) -> list[int]:
+        """The lanes that another process has moved, or has locked."""
+        won: list[int] = []
+        try:
+            connection = await self.writer.open()
+            cursor = await connection.execute(throttle.MOVE, moves.parameters, prepare=True)
+            won = [lane_id for (lane_id,) in await cursor.fetchall()]
+        finally:
+            lost = self.throttle.end_moves(moves, won)
+        return lost
+
+    async def _read_lanes(self, lane_ids: list[int]) -> None:
+        connection = await self.writer.open()
+        cursor = await connection.execute(throttle.READ, [lane_ids])
+        for lane_id, *columns in await cursor.fetchall():
+            self.throttle.learn(lane_id, columns)
 
     async def _finish_all(self, endings: list[Ending]) -> None:
         """At once; where one of them cannot be written, singly, so that the others are kept."""
         try:
             await self._finish(endings)
-        except psycopg.OperationalError:
+        except lines.OUT_OF_REACH:
             raise
         except psycopg.Error:
             logger.exception("Writing %d outcomes at once failed", len(endings))
@@ -234,15 +204,20 @@ class Dispatcher:
                 await self._finish_singly(ending)
 
     async def _finish(self, endings: list[Ending]) -> None:
-        if endings:
-            connection = await self.writer.open()
-            parameters = settlement.finish_parameters(endings, statuses=IN_FLIGHT, log_late=True)
-            await connection.execute(settlement.FINISH, parameters, prepare=True)
+        """Write them. What somebody has locked stays among the endings, for the next tick."""
+        if not endings:
+            return
+        connection = await self.writer.open()
+        parameters = settlement.finish_parameters(endings, statuses=IN_FLIGHT)
+        cursor = await connection.execute(settlement.FLUSH, parameters, prepare=True)
+        if busy := set(await cursor.fetchall()):
+            left = [ending for ending in endings if (ending.record_id, ending.attempt) in busy]
+            self.deliveries.endings += left
 
     async def _finish_singly(self, ending: Ending) -> None:
         try:
             await self._finish([ending])
-        except psycopg.OperationalError:
+        except lines.OUT_OF_REACH:
             raise
         except psycopg.Error:
             logger.exception("The outcome of action %d cannot be written", ending.record_id)
@@ -253,35 +228,23 @@ class Dispatcher:
         """Twice a second: bring back what has become due. Now and then: claim whatever came."""
         ticks = 0
         while True:
-            if ticks % UPKEEP_TICKS == 0:
-                await self._patiently(self._keep_up)
-            if await self._patiently(self._promote_once) or ticks % SWEEP_TICKS == 0:
+            if await self._patiently(self._promote_once) or (self.is_due and ticks == 0):
                 self.wake.set()
-            ticks += 1
+            if self.deliveries.endings or self.throttle.moving:
+                # What somebody had locked at the last flush.
+                self.deliveries.finished.set()
+            ticks = (ticks + 1) % SWEEP_TICKS
             await asyncio.sleep(TICK_SECONDS)
 
     async def _promote_once(self) -> bool:
         connection = await self.keeper.open()
-        row = await (await connection.execute(claims.PROMOTE, prepare=True)).fetchone()
-        return bool(row and row[0])
-
-    async def _keep_up(self) -> bool:
-        try:
-            await self._keep_partitions()
-        except psycopg.OperationalError:
-            raise
-        except psycopg.Error:
-            logger.exception("The next partitions cannot be made")
-        return True
-
-    async def _keep_partitions(self) -> None:
-        connection = await self.keeper.open()
-        async with connection.transaction():
-            await connection.execute(partitions.LOCK)
-            row = await (await connection.execute(partitions.LOOK)).fetchone()
-            for partition in partitions.find_missing(*row) if row else ():
-                for statement in partition.statements():
-                    await connection.execute(statement)
+        cursor = await connection.execute(claims.PROMOTE, prepare=True)
+        [(promoted, _, self.is_due, now, lanes, starts)] = await cursor.fetchall()
+        for lane_id, started in zip(lanes, starts, strict=True):
+            unsettled = Observation(Seen.BAD, started, now, True, None, "not settled in time")
+            self.throttle.observe(lane_id, limits.observe_settlement, unsettled)
+            self.deliveries.finished.set()
+        return bool(promoted)
 
     async def _listen(self) -> None:
         while True:
@@ -301,7 +264,7 @@ class Dispatcher:
             return await work()
         except psycopg.errors.DeadlockDetected:
             return True
-        except psycopg.OperationalError as error:
+        except lines.OUT_OF_REACH as error:
             logger.warning("Database out of reach, trying again: %s", error)
             await asyncio.sleep(RECONNECT_SECONDS)
             self.wake.set()
@@ -319,19 +282,3 @@ async def end_tasks(tasks: list[asyncio.Task[None]]) -> None:
             task.cancel()
         await asyncio.wait(tasks, timeout=WRITE_GRACE_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def read_claim(row: tuple[Any, ...]) -> Claimed:
-    """One row of `claims.CLAIM`."""
-    record_id, number, failures, _lane_id, kind, config, deleted, payload, destination_id = row
-    attempt = Attempt(
-        record_id=record_id,
-        number=number,
-        failures=failures,
-        type=kind,
-        config=orjson.loads(config),
-        payload=(payload or "").encode(),
-        ends=time.monotonic() + ATTEMPT_SECONDS,
-    )
-    hindrance = DESTINATION_DELETED if deleted else PAYLOAD_GONE if payload is None else ""
-    return Claimed(attempt, destination_id, hindrance)

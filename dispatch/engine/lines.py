@@ -8,26 +8,25 @@ from psycopg.pq import TransactionStatus
 
 # What Django adds for psycopg itself; libpq does not know it.
 NOT_LIBPQ = {"context", "cursor_factory", "prepare_threshold"}
-# A server that is gone without a word is noticed in half a minute; the kernel takes hours.
-DEFAULTS = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,
-}
+# What passes by itself: the server is away, or does not write for now (a failover, maintenance).
+OUT_OF_REACH = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
+# The dispatcher's few statements read by keys and in the order of the claim indexes, however large
+# the tables are. A plan is made once, and statistics from when there was nothing make it no worse:
+# a bitmap of what is due is cheap as long as nothing is.
+PLANNING = (
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
+    "SET enable_bitmapscan = off; SET jit = off"
+)
 
 
-def read_conninfo() -> str:
-    """Django's database as a libpq connection string."""
+def read_conninfo(name: str = "waybill dispatch") -> str:
+    """Django's database as a libpq connection string, for connections of that name."""
     known = {
-        name: value
-        for name, value in django_connection.get_connection_params().items()
-        if name not in NOT_LIBPQ
+        key: value
+        for key, value in django_connection.get_connection_params().items()
+        if key not in NOT_LIBPQ
     }
-    return psycopg.conninfo.make_conninfo(
-        **{**DEFAULTS, **known, "application_name": "waybill dispatch"}
-    )
+    return psycopg.conninfo.make_conninfo(**{**known, "application_name": name})
 
 
 class Line:
@@ -46,6 +45,7 @@ class Line:
         if self.connection is None or self.connection.info.transaction_status != idle:
             await self.close()
             self.connection = await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True)
+            await self.connection.execute(PLANNING)
         return self.connection
 
     async def close(self) -> None:

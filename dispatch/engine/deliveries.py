@@ -1,0 +1,167 @@
+"""The deliveries that a dispatcher has under way, and what came of those that ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+from destinations import kinds
+from destinations.attempts import ATTEMPT_SECONDS, Attempt
+from destinations.outcomes import Outcome, Verdict
+from dispatch import limits, retries, throttle
+from dispatch.limits import Observation, Seen
+from dispatch.retries import Ending
+from dispatch.services import DESTINATION_DELETED
+from dispatch.throttle import Throttle
+
+logger = logging.getLogger(__name__)
+
+LEAST_SHARE = 16
+PAYLOAD_GONE = "Its payload is gone."
+# Where in a row of `claims.CLAIM` its lane is, what is in flight there, and the lane's state.
+LANE = 3
+RUNNING, UNSETTLED, LANE_STATE = 10, 11, 12
+RUNNING_LIMIT, UNSETTLED_LIMIT = LANE_STATE + 1, LANE_STATE + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An attempt that this dispatcher holds the lease of.
+
+    `started` is the claim by the database's clock, `at` by this process's monotonic one.
+    """
+
+    attempt: Attempt
+    destination_id: int
+    lane_id: int
+    started: float
+    at: float
+    # Whether the lane was full with it: only then its success says that the lane may grow.
+    fills_running: bool
+    fills_unsettled: bool
+    # Why it cannot be delivered at all; empty where it can.
+    hindrance: str
+
+
+class Deliveries:
+    """Deliveries under way, of which no destination takes more than its share."""
+
+    def __init__(self, concurrency: int, throttle: Throttle) -> None:
+        self.throttle = throttle
+        self.free = concurrency
+        # How much of it each destination takes: a few that hang must not take all of it.
+        self.busy: Counter[int] = Counter()
+        self.share = max(concurrency // 4, LEAST_SHARE)
+        self.tasks: set[asyncio.Task[None]] = set()
+        # What has ended and is not written yet.
+        self.endings: list[Ending] = []
+        self.room = asyncio.Event()
+        self.finished = asyncio.Event()
+
+    def find_crowded(self) -> list[int]:
+        """The destinations that have their share of the deliveries under way."""
+        return [destination for destination, busy in self.busy.items() if busy >= self.share]
+
+    def start(self, claimed: Claimed, session: aiohttp.ClientSession) -> None:
+        """Deliver it; its ending is in `endings` when it is over."""
+        self.free -= 1
+        self.busy[claimed.destination_id] += 1
+        task = asyncio.create_task(self._deliver(claimed, session))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def end(self, seconds: float) -> None:
+        """Wait for what is under way; give up what takes longer."""
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=seconds)
+        for task in self.tasks:
+            task.cancel()
+
+    async def _deliver(self, claimed: Claimed, session: aiohttp.ClientSession) -> None:
+        attempt = claimed.attempt
+        try:
+            if claimed.hindrance:
+                hindered = Outcome(Verdict.PERMANENT, claimed.hindrance)
+                ending = retries.fail(attempt.record_id, attempt.number, hindered, counted=False)
+            else:
+                began = time.monotonic()
+                outcome = await attempt_delivery(attempt, session)
+                self._observe(claimed, outcome, began)
+                ending = retries.end_attempt(
+                    attempt.record_id, attempt.number, attempt.failures, outcome
+                )
+        finally:
+            self.free += 1
+            self.busy[claimed.destination_id] -= 1
+            if not self.busy[claimed.destination_id]:
+                del self.busy[claimed.destination_id]
+            self.room.set()
+        self.endings.append(ending)
+        self.finished.set()
+
+    def _observe(self, claimed: Claimed, outcome: Outcome, began: float) -> None:
+        """What the answer says of the destination, for the limits of the lane."""
+        now = time.monotonic()
+        seen = throttle.judge_answer(
+            outcome,
+            milliseconds=(now - began) * 1_000,
+            sla=claimed.attempt.config.get("response_time_sla_ms"),
+        )
+        ended = claimed.started + now - claimed.at
+        if seen is not None:
+            what = f"HTTP {outcome.status}" if outcome.status else outcome.message
+            pause = outcome.seconds if seen is Seen.LIMITED else None
+            answer = Observation(seen, claimed.started, ended, claimed.fills_running, pause, what)
+            self.throttle.observe(claimed.lane_id, limits.observe_answer, answer)
+        if throttle.is_settled(outcome):
+            settled = Observation(Seen.GOOD, claimed.started, ended, claimed.fills_unsettled)
+            self.throttle.observe(claimed.lane_id, limits.observe_settlement, settled)
+
+
+async def attempt_delivery(attempt: Attempt, session: aiohttp.ClientSession) -> Outcome:
+    """The outcome of one attempt, whatever happens."""
+    try:
+        outcome: Outcome = await kinds.KINDS[attempt.type].deliver(attempt, session)
+    except Exception as error:
+        logger.exception("Delivering action %d failed here", attempt.record_id)
+        message = f"Fault of Waybill: {type(error).__name__}: {error}"
+        return Outcome(Verdict.OURS, message, said=False)
+    return outcome
+
+
+def read_claims(rows: list[tuple[Any, ...]]) -> list[Claimed]:
+    """The rows of one `claims.CLAIM`."""
+    taken = Counter(row[LANE] for row in rows)
+    now = time.monotonic()
+    return [_read_claim(row, taken[row[LANE]], now) for row in rows]
+
+
+def _read_claim(row: tuple[Any, ...], taken: int, now: float) -> Claimed:
+    record_id, number, failures, lane_id, kind, config, deleted, payload = row[:8]
+    destination_id, started = row[8:RUNNING]
+    attempt = Attempt(
+        record_id=record_id,
+        number=number,
+        failures=failures,
+        type=kind,
+        config=orjson.loads(config),
+        payload=(payload or "").encode(),
+        ends=now + ATTEMPT_SECONDS,
+    )
+    return Claimed(
+        attempt,
+        destination_id,
+        lane_id,
+        started=started,
+        at=now,
+        fills_running=row[RUNNING] + taken >= row[RUNNING_LIMIT],
+        fills_unsettled=row[UNSETTLED] + taken >= row[UNSETTLED_LIMIT],
+        hindrance=DESTINATION_DELETED if deleted else PAYLOAD_GONE if payload is None else "",
+    )
