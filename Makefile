@@ -12,6 +12,7 @@ BIN := .venv/bin
 # A lock file is installed when it is newer than its stamp.
 RUNTIME := .venv/.requirements.txt.stamp
 DEV := .venv/.requirements-dev.txt.stamp
+BENCH := .venv/.requirements-bench.txt.stamp
 # Two makes in one clone take turns; the second one then finds the work done.
 TAKE_TURNS = exec 9<Makefile; flock 9
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
@@ -75,14 +76,28 @@ format: $(DEV) ## Format and repair what can be
 	$(BIN)/ruff format --quiet
 	@$(BIN)/djlint --quiet --reformat templates || true
 
+.PHONY: chaos
+chaos: $(DEV) ## Kill everything in turn and count what is lost (ARGS="--only web --seed 7")
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
+# What Waybill is measured beside is worth having, but not worth stopping for.
+GET_EXTRAS = $(MAKE) $(BENCH) || echo "Going on without what requirements-bench.txt asks for."
+
 .PHONY: bench
-bench: $(RUNTIME) ## Measure what this machine can do
+bench: $(RUNTIME) ## Measure what this machine can do (ARGS="--only backlog")
+	@$(GET_EXTRAS)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: soak
+soak: $(RUNTIME) ## 200 actions a second for 20 minutes, drawn (ARGS="--minutes 4")
+	@$(GET_EXTRAS)
+	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
 
 .PHONY: lock
 lock: $(DEV) ## Lock what pyproject.toml asks for, with hashes
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) -c requirements.txt --group dev -o requirements-dev.txt
+	$(COMPILE) -c requirements.txt -c requirements-dev.txt --group bench -o requirements-bench.txt
 
 .PHONY: venv
 venv: $(DEV) ## Make .venv with all that developing needs
@@ -105,4 +120,7 @@ $(RUNTIME): requirements.txt | .venv/.made
 	$(INSTALL)
 
 $(DEV): requirements-dev.txt $(RUNTIME) | .venv/.made
+	$(INSTALL)
+
+$(BENCH): requirements-bench.txt $(RUNTIME) | .venv/.made
 	$(INSTALL)

@@ -1,0 +1,86 @@
+"""Actions with what only this level knows, bulk operations and chores in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from dispatch.admin import RecordAdmin
+from dispatch.models import ActionRecord
+from operations.bulk_admin import BulkOperationAdmin
+from operations.models import BulkOperation, Chore
+from orgs.windows import Window, badge, pretty
+
+TROUBLE_START = 120
+
+
+@admin.register(ActionRecord)
+class BulkRecordAdmin(RecordAdmin):
+    """Actions, and the way to replay or cancel all that the list is narrowed to."""
+
+    list_before_template = "admin/bulk_buttons.html"
+
+
+@admin.register(Chore)
+class ChoreAdmin(Window, ModelAdmin):
+    """The worker's periodic jobs: when each last ran, and what came of it."""
+
+    list_display = ("title", "state", "began_at", "lasted", "shown_result", "shown_trouble")
+    list_display_links = ("title",)
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": (("title", "state"), ("began_at", "lasted"), "shown_trouble_in_full")}),
+        ("Result", {"fields": ("result_in_full", "cursor")}),
+    )
+
+    @admin.display(description="chore")
+    def title(self, chore: Chore) -> str:
+        """What it does."""
+        return str(chore)
+
+    @admin.display(description="state")
+    def state(self, chore: Chore) -> SafeString:
+        """Whether there is anything to look at."""
+        return badge("trouble", "danger") if chore.trouble else badge("well", "success")
+
+    @admin.display(description="lasted")
+    def lasted(self, chore: Chore) -> str:
+        """How long it took."""
+        return "-" if chore.seconds is None else f"{chore.seconds:,.2f} s"
+
+    @admin.display(description="result")
+    def shown_result(self, chore: Chore) -> str:
+        """What it did, in a line."""
+        told = {
+            key.replace("_", " "): len(value) if isinstance(value, list) else value
+            for key, value in chore.result.items()
+        }
+        return ", ".join(f"{name} {value}" for name, value in told.items()) or "-"
+
+    @admin.display(description="trouble")
+    def shown_trouble(self, chore: Chore) -> SafeString | str:
+        """How what is wrong starts."""
+        text = chore.trouble
+        start = text if len(text) <= TROUBLE_START else f"{text[:TROUBLE_START]}…"
+        return show_trouble(start) if start else "-"
+
+    @admin.display(description="trouble")
+    def shown_trouble_in_full(self, chore: Chore) -> SafeString | str:
+        """All that is wrong."""
+        return show_trouble(chore.trouble) if chore.trouble else "-"
+
+    @admin.display(description="result")
+    def result_in_full(self, chore: Chore) -> SafeString:
+        """All that it did."""
+        return pretty(chore.result)
+
+
+def show_trouble(text: str) -> SafeString:
+    """A text in red, line by line."""
+    lines = ((line,) for line in text.splitlines())
+    return format_html_join("", '<div class="waybill-trouble">{}</div>', lines)
+
+
+admin.site.register(BulkOperation, BulkOperationAdmin)

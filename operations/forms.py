@@ -1,0 +1,161 @@
+"""The form of a bulk operation: judged as the API judges it, and previewed before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from config import validation
+from config.errors import Fault
+from destinations.forms import DrawnJSONField
+from destinations.models import Destination
+from destinations.schemas import TAGS
+from dispatch.models import ActionRecord, Status
+from dispatch.schemas import SHOWN_STATUS
+from operations.models import BulkOperation
+from operations.schemas import NEW_OPERATION
+from operations.services import DEFAULT_CAP
+from orgs.windows import ServiceForm, is_row_id
+
+FILTER = (
+    "status", "variant", "destination", "tags", "created_after", "created_before", "after_id",
+)  # fmt: skip
+# What the list of actions is narrowed by, and the field that means the same here; None where
+# there is none.
+FROM_LIST = {
+    "status__exact": "status",
+    "org__id__exact": "org",
+    "destination__id__exact": "destination",
+    "destination__type": None,
+    "q": "variant",
+}
+_SHAPE = validation.compile_schema(NEW_OPERATION)
+
+
+class RowSelect(AutocompleteSelect):
+    """Django's; what is no row's id selects nothing, where Django would fail to draw it."""
+
+    def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
+        """The row that is selected, if it is one."""
+        return super().optgroups(name, [one for one in value if is_row_id(str(one))], attr)
+
+
+class BulkForm(ServiceForm):
+    """Which actions are replayed or canceled, how many at most, and why."""
+
+    status = forms.ChoiceField(
+        choices=[("", "Any"), *((status, status) for status in SHOWN_STATUS["enum"])],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="A replay takes actions that are over, a cancel those that are not.",
+    )
+    variant = forms.CharField(
+        required=False, widget=UnfoldAdminTextInputWidget, help_text="Whatever the version."
+    )
+    destination = forms.ModelChoiceField(
+        queryset=Destination.objects.all(),
+        required=False,
+        widget=RowSelect(ActionRecord._meta.get_field("destination"), admin.site),
+    )
+    tags = DrawnJSONField(
+        schema=TAGS, required=False, help_text="Those that an action has at least."
+    )
+    created_after = forms.SplitDateTimeField(
+        label="Accepted from", required=False, widget=UnfoldAdminSplitDateTimeWidget
+    )
+    created_before = forms.SplitDateTimeField(
+        label="Accepted before", required=False, widget=UnfoldAdminSplitDateTimeWidget
+    )
+    after_id = forms.CharField(
+        label="After id",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="To go on where a capped one has stopped.",
+    )
+
+    class Meta:
+        model = BulkOperation
+        fields = ("kind", "org", "cap", "reason")
+        widgets = {
+            "cap": UnfoldAdminIntegerFieldWidget,
+            "reason": UnfoldAdminTextareaWidget({"rows": 3}),
+        }
+        help_texts = {
+            "cap": "At most this many are done, those of the smallest ids.",
+            "reason": "The events of each action tell it.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("cap", DEFAULT_CAP)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The filter as the API takes it."""
+        given = {name: self.cleaned_data.get(name) for name in FILTER}
+        return {name: _write(value) for name, value in given.items() if value}
+
+    def clean(self) -> dict[str, Any] | None:
+        """The input, with what the API would refuse of it."""
+        cleaned = super().clean() or self.cleaned_data
+        names = self.cleaned_data.keys() & set(NEW_OPERATION["properties"])
+        body = {name: self.cleaned_data[name] for name in names} | {"filter": self.asked}
+        faults = validation.find_faults(_SHAPE, body, code="INVALID")
+        # What is missing, or is no value at all, its field has said already.
+        self.add_faults([fault for fault in faults if _leaf(fault) not in self.errors])
+        return cleaned
+
+    def add_faults(self, faults: Sequence[Fault]) -> None:
+        """Show each fault at its field: the filter's are fields like the others here."""
+        here = [replace(fault, pointer=_without_filter(fault.pointer)) for fault in faults]
+        super().add_faults(here)
+
+
+def find_lost(query: Mapping[str, str]) -> list[str]:
+    """What a list of actions is narrowed by that this form does not know."""
+    types = [name for name in query if FROM_LIST.get(name.removesuffix("__exact"), "") is None]
+    return [*types, *(["q"] if is_row_id(query.get("q", "").strip()) else [])]
+
+
+def read_initial(query: Mapping[str, str]) -> dict[str, Any]:
+    """What the form starts with: what a query names, as this form or the list of actions does."""
+    lost = find_lost(query)
+    named = {FROM_LIST.get(name) or name: query[name] for name in query if name not in lost}
+    if named.get("status") == Status.SCHEDULED:
+        named["status"] = Status.QUEUED
+    named = {
+        name: value
+        for name, value in named.items()
+        if name not in {"org", "destination"} or is_row_id(value)
+    }
+    return {
+        name: value
+        for name, field in BulkForm.base_fields.items()
+        if (value := field.widget.value_from_datadict(named, {}, name)) not in (None, [None, None])
+    }
+
+
+def _write(value: Any) -> Any:
+    if isinstance(value, Destination):
+        return str(value.pk)
+    return value if isinstance(value, str | dict) else value.isoformat()
+
+
+def _without_filter(pointer: str | None) -> str | None:
+    return None if pointer is None else pointer.removeprefix("/filter")
+
+
+def _leaf(fault: Fault) -> str:
+    return (_without_filter(fault.pointer) or "/").split("/")[1]

@@ -1,0 +1,150 @@
+"""What is done to many actions at once: a replay or a cancel in bulk, and how far it has come."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from orgs.models import Organization
+
+
+class BulkOperationQuerySet(models.QuerySet["BulkOperation"]):
+    """Reading bulk operations."""
+
+    def of_org(self, org_id: int) -> Self:
+        """The organization's."""
+        return self.filter(org_id=org_id)
+
+    def under_way(self) -> Self:
+        """Those that are not over."""
+        return self.filter(status__in=UNDER_WAY)
+
+
+class BulkOperation(models.Model):
+    """A replay or a cancel of all actions that match a filter.
+
+    It looks at the organization's actions in the order of their ids, from `first_id` to
+    `newest_id`, which is fixed when it is asked for: what comes later, and what a replay makes,
+    is none of its business. `last_id` is how far it has come; it moves in the transaction that
+    did the work, so that whoever goes on after a crash goes on exactly there.
+    """
+
+    class Kind(models.TextChoices):
+        """What is done to each action."""
+
+        REPLAY = "replay"
+        CANCEL = "cancel"
+
+    class Status(models.TextChoices):
+        """Where the operation is."""
+
+        QUEUED = "queued"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        CANCELED = "canceled"
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    filter = models.JSONField(help_text="As it was asked for.")
+    reason = models.CharField(max_length=1000)
+    actor = models.CharField(max_length=255)
+    cap = models.PositiveIntegerField(help_text="At most this many are done.")
+    again = models.BooleanField(default=False, help_text="Whether what was replayed is, too.")
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
+    found = models.PositiveIntegerField(help_text="How many matched when it was asked for.")
+    found_exact = models.BooleanField(default=True)
+    first_id = models.BigIntegerField()
+    newest_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    # {code: {"count": n, "ids": [the first few]}}
+    skipped = models.JSONField(default=dict)
+    error_message = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = BulkOperationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (
+            # The list, newest first.
+            models.Index("org", F("id").desc(), name="bulk_newest"),
+        )
+        constraints = (
+            # Asked for twice by mistake, it is done once.
+            models.UniqueConstraint(
+                fields=("org", "kind"),
+                condition=Q(status__in=("queued", "running")),
+                name="bulk_one_of_a_kind_under_way",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=("replay", "cancel")), name="bulk_kind_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=("queued", "running"), finished_at=None)
+                | Q(status__in=("succeeded", "failed", "canceled"), finished_at__isnull=False),
+                name="bulk_finished_when_over",
+            ),
+            models.CheckConstraint(condition=Q(done__lte=F("cap")), name="bulk_within_its_cap"),
+            models.CheckConstraint(condition=~Q(reason=""), name="bulk_has_a_reason"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} in bulk {self.pk}"
+
+    @property
+    def skipped_count(self) -> int:
+        """How many matched and could not be done."""
+        return sum(one["count"] for one in self.skipped.values())
+
+    @property
+    def is_cap_reached(self) -> bool:
+        """Whether it stopped at its cap: what has a greater id than `last_id` was left alone."""
+        return self.done >= self.cap and self.last_id < self.newest_id
+
+    @property
+    def progress(self) -> float:
+        """How much of what there is to look through has been, from 0 to 1."""
+        if self.status == self.Status.SUCCEEDED:
+            return 1.0
+        span = self.newest_id - self.first_id
+        by_ids = (self.last_id - self.first_id) / span if span > 0 else 0.0
+        return min(1.0, max(by_ids, self.done / self.cap))
+
+    @property
+    def rate(self) -> float | None:
+        """Actions done a second, on the average; None before it has begun."""
+        if self.started_at is None:
+            return None
+        seconds = (self.updated_at - self.started_at).total_seconds()
+        return self.done / seconds if seconds > 0 else None
+
+
+UNDER_WAY = (BulkOperation.Status.QUEUED, BulkOperation.Status.RUNNING)
+
+
+class Chore(models.Model):
+    """A periodic job of the worker, when it last ran, and what came of it.
+
+    `cursor` is how far a sweep has come that goes on with its next run; 0 starts it anew.
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    cursor = models.BigIntegerField(default=0)
+    began_at = models.DateTimeField(null=True)
+    seconds = models.FloatField(null=True)
+    result = models.JSONField(default=dict)
+    trouble = models.TextField(blank=True, default="", help_text="What an operator should see.")
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name.replace("_", " ")
