@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from tests import factories
 from tests.client import ApiClient
@@ -18,6 +24,12 @@ def pytest_configure():
     """What is slow and not looked at: hashing passwords, and listing all static files."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True)
+def _no_static_files(settings):
+    """Every new client would look for them anew, which takes longer than most tests."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "WhiteNoise" not in name]
 
 
 @pytest.fixture
@@ -39,6 +51,61 @@ def api(acme):
 @pytest.fixture
 def globex_api(globex):
     return ApiClient(globex, factories.make_key(globex))
+
+
+@pytest.fixture
+def webhook(acme):
+    return factories.make_destination(acme)
+
+
+@pytest.fixture
+def definition(acme, webhook):
+    """The variant `count`, which wants `{"n": integer}` and goes to a webhook."""
+    return factories.make_definition(acme, to=webhook)
+
+
+@pytest.fixture
+def record(acme, definition):
+    """An accepted action that nobody has claimed."""
+    return factories.make_record(acme)
+
+
+@pytest.fixture
+def start_process():
+    """Start a process, which is killed with the test."""
+    started = []
+
+    def start(command, **options):
+        process = subprocess.Popen([*map(str, command)], **{"cwd": settings.BASE_DIR} | options)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+            stream.close()
+
+
+@pytest.fixture
+def start_command(start_process, tmp_path):
+    """Start a command of `manage.py` against the test's database; it writes `<name>.log`."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+
+    def start(name, *arguments):
+        database = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+        environment = {"DATABASE_URL": database, "WAYBILL_ALLOW_PRIVATE_NETWORKS": "true"}
+        with (tmp_path / f"{name}.log").open("a") as log:
+            return start_process(
+                [sys.executable, "manage.py", name, *arguments],
+                env=os.environ | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    return start
 
 
 @pytest.fixture

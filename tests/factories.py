@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from actions import services as actions
 from actions.models import ActionDefinition
@@ -16,7 +18,10 @@ from destinations.models import Destination
 from dispatch import intake
 from dispatch.intake import Submission
 from dispatch.lanes import canonical_tags
-from dispatch.models import ActionRecord, Lane, Status
+from dispatch.models import ActionEvent, ActionRecord, Lane, Status
+from operations import services as operations
+from operations.models import BulkOperation
+from operations.services import Terms
 from orgs import services as orgs
 from orgs.models import Membership, Organization, User
 
@@ -80,7 +85,8 @@ def move(record: ActionRecord, **columns: Any) -> ActionRecord:
 
 
 def make_lane(destination: Destination, **fields: Any) -> Lane:
-    """A lane without tags, unless `tags` says more."""
+    """A lane that has grown, without tags, unless the fields say more."""
+    fields = {"running_limit": 16, "unsettled_limit": 1_000} | fields
     tags = fields.pop("tags", {})
     digest = sha256(canonical_tags(tags)).digest()
     return Lane.objects.create(
@@ -104,3 +110,37 @@ def make_records(lane: Lane, definition: ActionDefinition, count: int, **columns
             [count, first.pk],
         )
         return [first.pk, *(record_id for (record_id,) in cursor.fetchall())]
+
+
+def make_bulk(org: Organization, **fields: Any) -> BulkOperation:
+    """A replay in bulk that is over, unless the fields say more."""
+    over = {"status": BulkOperation.Status.SUCCEEDED, "started_at": Now(), "finished_at": Now()}
+    made = BulkOperation.objects.create(
+        org=org,
+        **{"kind": BulkOperation.Kind.REPLAY, "filter": {}, "reason": "a test", "actor": "tests"}
+        | {"cap": 100, "found": 0, "first_id": 0, "last_id": 10, "newest_id": 10}
+        | over
+        | fields,
+    )
+    made.refresh_from_db()
+    return made
+
+
+def start_bulk(org: Organization, kind: str = "replay", **asked: Any) -> BulkOperation:
+    """A bulk operation that is asked for, and that nobody works on yet."""
+    terms = {name: asked.pop(name) for name in ("reason", "cap", "again") if name in asked}
+    return operations.start_operation(
+        org_id=org.pk,
+        kind=kind,
+        **{"filter": {}, "actor": "tests"} | asked,
+        terms=Terms(**{"reason": "a test", "cap": 1_000} | terms),
+    )
+
+
+def make_over(org: Organization, status: str = Status.FAILED, **fields: Any) -> ActionRecord:
+    """An action that has ended so, whose events say it."""
+    days = fields.pop("days_ago", 0)
+    record = make_record(org, **fields)
+    at = timezone.now() - timedelta(days=days)
+    ActionEvent.objects.create(record=record, kind=status, status=status, attempt=0)
+    return move(record, status=status, created_at=at, completed_at=at)

@@ -17,7 +17,7 @@ from orgs.models import Organization
 from tests import factories
 
 # The words that stand before an id in a path: `/keys/{id}`.
-ROWS = ("orgs", "keys", "destinations", "definitions", "records", "ingress")
+ROWS = ("orgs", "keys", "destinations", "definitions", "records", "bulk", "ingress")
 INPUT = {"recipient": "user@example.com", "subject": "Hi", "body": "Hello"}
 DOCUMENT = orjson.loads(openapi_document())
 
@@ -100,5 +100,6 @@ def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
         "destinations": destination.pk,
         "definitions": definition.pk,
         "records": factories.make_record(org, variant, input=INPUT).pk,
+        "bulk": factories.make_bulk(org).pk,
         "ingress": variant,
     }

@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from config.api import ApiView
 from orgs.models import Organization
+from tests import factories
 from tests.client import ApiClient, codes
-from tests.routes import DOCUMENT, PATHS, ROUTES, ROWS, make_rows
+from tests.routes import DOCUMENT, INPUT, PATHS, ROUTES, ROWS, make_rows
 from tests.stored import everything_stored
 
 NOBODYS = 10**15
@@ -166,6 +167,7 @@ def test_a_list_takes_the_same_queries_for_any_number_of_rows(route, api, acme, 
         api.get(path)
     for number in range(4):
         make_rows(acme, f"variant {number}")
+        factories.make_record(acme, "send_email", input=INPUT, tags={"n": str(number)})
     with CaptureQueriesContext(connection) as many:
         page = api.data(api.get(path))
 

@@ -58,6 +58,7 @@ def test_no_migration_is_missing():
     [
         ("orgs_membership", "membership_once_per_org", "(org_id, user_id)"),
         ("orgs_apikey", "key_description_length", "description"),
+        ("orgs_organization", "organization_history_outlives_payloads", "history_days"),
         # Deleted destinations give their label back.
         (
             "destinations_destination",
@@ -87,6 +88,7 @@ def test_no_migration_is_missing():
             "(destination_id, tags_digest)",
         ),
         ("dispatch_laneuse", "lane_use_once_per_variant", "(org_id, variant, lane_id)"),
+        ("dispatch_idempotencykey", "idempotency_key_once_per_org", "(org_id, key)"),
         ("dispatch_actionrecord", "record_status_known", "ack_wait"),
         ("dispatch_actionrecord", "record_completed_when_over", "completed_at"),
     ],

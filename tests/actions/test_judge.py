@@ -35,7 +35,8 @@ def find_faults(schema, payload):
     contracts.admit(schema)
     validators = Validators()
     validators.add(1, orjson.dumps(schema))
-    return validators.find_faults(1, payload, orjson.dumps(payload))
+    deadline = judge.set_deadline()
+    return validators.find_faults(1, payload, orjson.dumps(payload), deadline=deadline)
 
 
 BRANCHES = [{"properties": {"a": {"$ref": "#/$defs/n"}}, "required": [name]} for name in ("x", "y")]
@@ -92,8 +93,33 @@ def test_what_is_judged_apart_has_the_same_faults():
 
 def test_what_cannot_be_told_in_time_says_so(monkeypatch):
     monkeypatch.setattr(judge, "SECONDS", 0.001)
-    (fault,) = judge.judge_apart(validation.DEFAULT_DIALECT, b"{}", b"1")
-    assert (fault.message, fault.pointer) == (TOO_LONG, "/input")
+    (fault,) = judge.judge_apart(validation.DEFAULT_DIALECT, b"{}", b"1", judge.set_deadline())
+    assert (fault.code, fault.message, fault.pointer) == ("INVALID_INPUT", TOO_LONG, "/input")
+
+
+@pytest.mark.parametrize("left", [0.001, 0, -10])
+def test_what_its_call_has_no_time_left_for_says_so(left):
+    deadline = time.monotonic() + left
+    (fault,) = judge.judge_apart(validation.DEFAULT_DIALECT, b"{}", b"1", deadline)
+    assert (fault.code, fault.pointer) == ("NOT_JUDGED_IN_TIME", "/input")
+
+
+@pytest.mark.parametrize(
+    ("payload", "codes"),
+    [
+        # costs next to nothing
+        (["a"] * 10, []),
+        ([1], ["INVALID_INPUT"]),
+        # may take a while
+        (["a"] * 20_000, ["NOT_JUDGED_IN_TIME"]),
+    ],
+)
+def test_after_the_deadline_only_what_is_quick_is_judged(payload, codes):
+    schema = orjson.dumps({"items": {"type": "string"}})
+    contract = Validators().add(1, schema)
+    over = time.monotonic()
+    faults = contract.find_faults(payload, orjson.dumps(payload), over)
+    assert [fault.code for fault in faults] == codes
 
 
 @pytest.mark.parametrize(

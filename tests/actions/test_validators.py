@@ -28,7 +28,8 @@ def make(org, count):
 
 
 def judge(validators, pk, payload):
-    return validators.find_faults(pk, payload, orjson.dumps(payload))
+    deadline = contracts.judge.set_deadline()
+    return validators.find_faults(pk, payload, orjson.dumps(payload), deadline=deadline)
 
 
 def add(validators, *numbers):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from django.db import OperationalError
+import psycopg
+import pytest
+from django.db import InternalError, OperationalError
 
 from orgs import auth
 from tests.client import codes
 
 
-def test_a_database_out_of_reach_is_503(api, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OperationalError("the connection is lost"), None),
+        # A failover, or maintenance.
+        (InternalError("read-only transaction"), psycopg.errors.ReadOnlySqlTransaction()),
+    ],
+)
+def test_a_database_out_of_reach_is_503(api, monkeypatch, error, cause):
     def fail(material):
-        raise OperationalError("the connection is lost")
+        raise error from cause
 
     monkeypatch.setattr(auth, "find_caller", fail)
 

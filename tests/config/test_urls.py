@@ -13,6 +13,11 @@ from django.test import Client
 LOADED = re.compile(r'<(?:script|link|img)[^>]*? (?:src|href)="([^"]+)"')
 
 
+@pytest.fixture(autouse=True)
+def _no_static_files():
+    """Here they are asked for."""
+
+
 @pytest.mark.django_db
 def test_health_is_ok_when_the_database_answers():
     answer = Client().get("/healthz")

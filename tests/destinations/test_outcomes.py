@@ -122,6 +122,22 @@ def test_an_http_date_ahead_is_the_time_until_then(ahead, seconds):
     assert seconds - 2 <= read_retry_after(at) <= seconds
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        # The clock that named the moment counts, however wrong it is.
+        ("Thu, 01 Jan 2026 00:00:00 GMT", 90),
+        ("Thu, 01 Jan 2026 01:00:00 +0100", 90),
+        ("Thu, 01 Jan 2026 00:02:00 GMT", 0),
+        # Without a date, or with none that means something, it is ours: that was long ago.
+        (None, 0),
+        ("yesterday", 0),
+    ],
+)
+def test_an_http_date_is_as_far_ahead_as_the_answers_own_date_says(date, seconds):
+    assert read_retry_after("Thu, 01 Jan 2026 00:01:30 GMT", date) == seconds
+
+
 DATES = st.builds(
     "{}, {:02} {} {} {}:{:02}:{:02} {}".format,
     st.sampled_from(["Mon", "Sunday", ""]),

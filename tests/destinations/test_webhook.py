@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import time
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -64,10 +67,19 @@ def test_the_headers_of_an_attempt():
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["x-arklow-actionid"] == str(2**53 + 1)
     assert request.headers["x-arklow-attempt"] == "3"
+    assert request.headers["Idempotency-Key"] == str(2**53 + 1)
     assert request.headers["X-Team"] == "orders"
 
 
-@pytest.mark.parametrize("name", ["Content-Type", "X-ARKLOW-ActionId", "x-Arklow-attempt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Content-Type",
+        "X-ARKLOW-ActionId",
+        "x-Arklow-attempt",
+        "Idempotency-Key",
+    ],
+)
 def test_our_headers_win_over_the_destinations_in_any_case(name):
     _, (request, _) = deliver_to(web.Response(), headers={name: "theirs"})
 
@@ -215,7 +227,8 @@ async def never(request):
 def test_no_answer_in_time_is_ambiguous_because_it_was_sent():
     outcome, (_, body) = deliver_to(never, seconds=0.3, payload=b"[1]")
 
-    assert outcome.verdict is Verdict.AMBIGUOUS
+    assert (outcome.verdict, outcome.sent) == (Verdict.AMBIGUOUS, True)
+    assert outcome.message == "Sent, but no answer in time; it may have been done."
     assert body == b"[1]"
 
 
@@ -224,7 +237,7 @@ def test_no_connection_in_time_was_not_sent(monkeypatch):
     with unreachable() as url:
         outcome = asyncio.run(deliver(url))
 
-    assert outcome.verdict is Verdict.UNAVAILABLE
+    assert (outcome.verdict, outcome.sent) == (Verdict.UNAVAILABLE, False)
     assert "nothing was sent" in outcome.message
 
 
@@ -246,8 +259,53 @@ def deliver_late():
 def test_a_refused_connection_is_unavailable():
     with refusing() as url:
         outcome = asyncio.run(deliver(url))
-    assert outcome.verdict is Verdict.UNAVAILABLE
+    assert (outcome.verdict, outcome.sent) == (Verdict.UNAVAILABLE, False)
     assert "ClientConnectorError" in outcome.message
+
+
+def test_a_name_that_nobody_knows_is_the_destinations_fault(monkeypatch):
+    outcome = asyncio.run(deliver_unresolved(monkeypatch, socket.EAI_NONAME))
+
+    assert (outcome.verdict, outcome.sent) == (Verdict.UNAVAILABLE, False)
+
+
+@pytest.mark.parametrize("code", [socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM])
+def test_a_resolver_that_is_out_of_order_is_our_fault(monkeypatch, code):
+    outcome = asyncio.run(deliver_unresolved(monkeypatch, code))
+
+    assert (outcome.verdict, outcome.sent, outcome.said) == (Verdict.OURS, False, False)
+
+
+async def deliver_unresolved(monkeypatch, code):
+    async def resolve(*args, **options):
+        raise socket.gaierror(code, "as the resolver says it")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    return await deliver("http://hooks.example/")
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        # This machine has run out of something.
+        (errno.EMFILE, Verdict.OURS),
+        (errno.ENOBUFS, Verdict.OURS),
+        (errno.EADDRNOTAVAIL, Verdict.OURS),
+        # There is no way to that one.
+        (errno.EHOSTUNREACH, Verdict.UNAVAILABLE),
+        (errno.ENETUNREACH, Verdict.UNAVAILABLE),
+    ],
+)
+def test_whose_fault_it_is_that_there_is_no_connection(monkeypatch, code, verdict):
+    async def refuse(*args, **options):
+        raise OSError(code, "as the kernel says it")
+
+    async def run():
+        monkeypatch.setattr(aiohttp.connector.aiohappyeyeballs, "start_connection", refuse)
+        return await deliver("http://127.0.0.1:9/")
+
+    outcome = asyncio.run(run())
+    assert (outcome.verdict, outcome.sent) == (verdict, False)
 
 
 @pytest.mark.parametrize(
@@ -259,12 +317,14 @@ def test_a_refused_connection_is_unavailable():
         b"HTTP/1.1 200 OK\r\nbad\0name: x\r\n\r\n",
     ],
 )
-def test_an_answer_that_is_not_http_is_unavailable(reply):
+def test_an_answer_that_is_not_http_is_ambiguous_because_the_request_was_sent(reply):
     async def run():
         async with speak(reply) as url:
             return await deliver(url, **ACK_BY_DEFAULT)
 
-    assert asyncio.run(run()).verdict is Verdict.UNAVAILABLE
+    outcome = asyncio.run(run())
+    assert (outcome.verdict, outcome.sent) == (Verdict.AMBIGUOUS, True)
+    assert outcome.message.startswith("Sent, but ")
 
 
 def test_header_values_that_are_no_utf_8_do_no_harm():

@@ -12,8 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
-from dispatch import lines
-from dispatch.dispatcher import Dispatcher
+from dispatch.engine import lines
+from dispatch.engine.dispatcher import Dispatcher
 
 PATIENCE = 20.0
 

@@ -10,16 +10,16 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from dispatch import claims, lines
+from dispatch.engine import claims, lines
 
 LANE = 3
 
 
-def lock(cursor: Any, after: int = 0) -> tuple[int | None, int]:
-    """The last lane looked at and how many there were, with their locks taken."""
+def lock(cursor: Any, after: int = 0) -> tuple[int, bool]:
+    """The last lane looked at and whether there may be more, with the open ones' locks taken."""
     cursor.execute(claims.LOCK_LANES, {"after": after})
-    _, last_lane, count = cursor.fetchone()
-    return last_lane, count
+    _, last_lane, more = cursor.fetchone()
+    return last_lane, more
 
 
 def take(
@@ -53,5 +53,5 @@ def promote() -> tuple[int, int]:
     """How many rows were promoted to `queued`, and how many changed at all."""
     with connection.cursor() as cursor:
         cursor.execute(claims.PROMOTE)
-        queued, changed = cursor.fetchone()
+        queued, changed, *_ = cursor.fetchone()
         return queued, changed

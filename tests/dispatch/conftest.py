@@ -1,34 +1,25 @@
-"""What most tests of actions start from, and what the dispatcher's tests run beside themselves."""
+"""What the dispatcher's tests run beside themselves."""
 
 from __future__ import annotations
 
+from collections import Counter
+
+import psycopg
 import pytest
 
 from tests import factories
 from tests.dispatch.background import Background, Receiver
 
 
-@pytest.fixture(autouse=True)
-def _no_static_files(settings):
-    """Every new client would look for them anew, which takes longer than most of these tests."""
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "WhiteNoise" not in name]
-
-
 @pytest.fixture
-def webhook(acme):
-    return factories.make_destination(acme)
+def make_lanes(webhook):
+    def make(count, **fields):
+        return [
+            factories.make_lane(webhook, tags={"tenant": f"{fields} {n}"}, **fields)
+            for n in range(count)
+        ]
 
-
-@pytest.fixture
-def definition(acme, webhook):
-    """The variant `count`, which wants `{"n": integer}` and goes to a webhook."""
-    return factories.make_definition(acme, to=webhook)
-
-
-@pytest.fixture
-def record(acme, definition):
-    """An accepted action that nobody has claimed."""
-    return factories.make_record(acme)
+    return make
 
 
 @pytest.fixture
@@ -57,3 +48,17 @@ def start_dispatcher(background, transactional_db, private_networks):
 def delivered(acme, receiver, transactional_db, private_networks):
     """The definition `count`, whose destination is the receiver and succeeds by default."""
     return factories.make_definition(acme, to=factories.make_receiving(acme, receiver.url))
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """How often each statement was executed on an asynchronous connection."""
+    counted = Counter()
+    execute = psycopg.AsyncConnection.execute
+
+    async def counting(self, query, *arguments, **options):
+        counted[query] += 1
+        return await execute(self, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", counting)
+    return counted

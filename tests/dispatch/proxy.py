@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psycopg
 
-from dispatch import lines
+from dispatch.engine import lines
 
 PORT = 5432
 

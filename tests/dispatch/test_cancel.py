@@ -64,9 +64,9 @@ def test_the_late_outcome_of_a_canceled_action_is_only_logged(api, record):
     api.data(cancel(api, record))
 
     late = retries.end_attempt(record.pk, 0, 0, Outcome(Verdict.ACK, status=200))
-    parameters = settlement.finish_parameters([late], statuses=[Status.RUNNING], log_late=True)
+    parameters = settlement.finish_parameters([late], statuses=[Status.RUNNING])
     with settlement.connection.cursor() as cursor:
-        cursor.execute(settlement.FINISH, parameters)
+        cursor.execute(settlement.FLUSH, parameters)
 
     record.refresh_from_db()
     assert record.status == "canceled"

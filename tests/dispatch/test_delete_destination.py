@@ -218,7 +218,7 @@ def test_a_forced_deletion_and_the_writing_of_outcomes_never_deadlock(webhook, d
             (services.END_OPEN, {"destination": webhook.pk, "error": "gone", "actor": "a test"}),
             (
                 settlement.FINISH,
-                settlement.finish_parameters(endings, statuses=["running"], log_late=True),
+                settlement.finish_parameters(endings, statuses=["running"]),
             ),
         ]
 

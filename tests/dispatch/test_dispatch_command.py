@@ -1,18 +1,12 @@
 """`manage.py dispatch` as a process: it ends when it is told, and may be killed."""
 
-import os
 import signal
-import subprocess
-import sys
-from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
 
-from dispatch.dispatcher import Dispatcher
+from dispatch.engine.dispatcher import Dispatcher
 from dispatch.models import ActionRecord
 from tests import factories
 from tests.dispatch.background import wait_until
@@ -20,44 +14,15 @@ from tests.dispatch.background import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def start_process(tmp_path):
-    """Start the command against the test's database; it is killed with the test."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    environment = os.environ | {
-        "DATABASE_URL": url._replace(path=f"/{connection.settings_dict['NAME']}").geturl(),
-        "WAYBILL_ALLOW_PRIVATE_NETWORKS": "true",
-    }
-    started = []
-
-    def start():
-        with (tmp_path / "dispatch.log").open("a") as log:
-            process = subprocess.Popen(
-                [sys.executable, "manage.py", "dispatch", "--concurrency=8"],
-                cwd=settings.BASE_DIR,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
 def count(**columns):
     return ActionRecord.objects.filter(**columns).count()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order(acme, delivered, receiver, start_process, tmp_path, number):
+def test_a_signal_ends_it_in_order(acme, delivered, receiver, start_command, tmp_path, number):
     receiver.open.clear()
     factories.make_record(acme)
-    process = start_process()
+    process = start_command("dispatch", "--concurrency=8")
     wait_until(lambda: receiver.received)
 
     process.send_signal(number)
@@ -68,17 +33,18 @@ def test_a_signal_ends_it_in_order(acme, delivered, receiver, start_process, tmp
     assert (tmp_path / "dispatch.log").read_text() == ""
 
 
-def test_what_a_killed_one_held_is_delivered_by_the_next(acme, delivered, receiver, start_process):
+def test_what_a_killed_one_held_is_delivered_by_the_next(acme, delivered, receiver, start_command):
     receiver.open.clear()
+    factories.make_lane(delivered.links.get().destination)
     ids = [factories.make_record(acme).pk for _ in range(12)]
-    process = start_process()
+    process = start_command("dispatch", "--concurrency=8")
     wait_until(lambda: len(receiver.received) == 8)
     process.kill()
     process.wait()
     assert count(status="running") == 8
 
     receiver.release()
-    start_process()
+    start_command("dispatch", "--concurrency=8")
     wait_until(lambda: count(status="succeeded") == 4)
     # Forty seconds go by.
     ActionRecord.objects.filter(status="running").update(timeout_at=timezone.now())

@@ -8,7 +8,8 @@ from django.utils import timezone
 from actions import services as actions
 from destinations.kinds import webhook as webhook_kind
 from destinations.outcomes import Outcome, Verdict
-from dispatch import dispatcher as dispatcher_module
+from dispatch.engine import deliveries
+from dispatch.engine import dispatcher as dispatcher_module
 from dispatch.models import ActionPayload, ActionRecord
 from tests import factories
 from tests.dispatch.background import Answer, wait_until
@@ -297,7 +298,7 @@ def test_an_action_whose_payload_is_gone_fails_unsent(acme, delivered, receiver,
     start_dispatcher()
     wait_for(record, "failed")
 
-    assert (record.error_message, record.failures) == (dispatcher_module.PAYLOAD_GONE, 0)
+    assert (record.error_message, record.failures) == (deliveries.PAYLOAD_GONE, 0)
     assert receiver.received == []
 
 

@@ -12,9 +12,10 @@ from django.db import connection
 from django.utils import timezone
 
 from destinations.outcomes import Outcome, Verdict
-from dispatch import claims, lines, partitions, retries, settlement
-from dispatch import dispatcher as dispatcher_module
-from dispatch.dispatcher import Dispatcher
+from dispatch import retries, settlement
+from dispatch.engine import claims, lines
+from dispatch.engine import dispatcher as dispatcher_module
+from dispatch.engine.dispatcher import Dispatcher
 from dispatch.models import ActionEvent, ActionRecord
 from tests import factories
 from tests.dispatch.background import Answer, wait_until
@@ -101,7 +102,7 @@ def test_an_outcome_outlives_the_database_that_was_gone_when_it_came(
     wait_until(lambda: len(receiver.received) == 3)
     background.run(proxy.cut())
     receiver.release()
-    wait_until(lambda: len(dispatcher.endings) == 3)
+    wait_until(lambda: len(dispatcher.deliveries.endings) == 3)
     assert count(status="running") == 3
 
     background.run(proxy.mend())
@@ -126,13 +127,13 @@ def test_a_connection_lost_while_writing_singly_loses_no_outcome(caplog):
         dispatcher = Dispatcher(lines.read_conninfo(), concurrency=1, allow_private=True)
         dispatcher._finish = finish
         ack = Outcome(Verdict.ACK)
-        dispatcher.endings = [retries.end_attempt(pk, 0, 0, ack) for pk in (1, 2, 3, 4)]
+        dispatcher.deliveries.endings = [retries.end_attempt(pk, 0, 0, ack) for pk in (1, 2, 3, 4)]
         with pytest.raises(psycopg.OperationalError):
             await dispatcher._flush()
-        assert [ending.record_id for ending in dispatcher.endings] == [1, 2, 3, 4]
-        assert dispatcher.finished.is_set()
+        assert [ending.record_id for ending in dispatcher.deliveries.endings] == [1, 2, 3, 4]
+        assert dispatcher.deliveries.finished.is_set()
         await dispatcher._flush()
-        assert dispatcher.endings == []
+        assert dispatcher.deliveries.endings == []
 
     asyncio.run(flush())
 
@@ -149,18 +150,6 @@ def test_a_dispatcher_waits_for_a_database_that_is_not_there_yet(
     assert ActionRecord.objects.get(pk=record.pk).status == "queued"
 
     background.run(proxy.mend())
-    wait_until(lambda: count(status="succeeded") == 1)
-
-
-def test_a_partition_that_cannot_be_made_stops_no_delivery(
-    acme, delivered, start_dispatcher, monkeypatch, caplog
-):
-    caplog.set_level(logging.CRITICAL, logger="dispatch.dispatcher")
-    monkeypatch.setattr(partitions, "LOOK", "SELECT nonsense")
-    monkeypatch.setattr(dispatcher_module, "UPKEEP_TICKS", 1)
-    start_dispatcher()
-
-    factories.make_record(acme)
     wait_until(lambda: count(status="succeeded") == 1)
 
 

@@ -50,7 +50,7 @@ def test_a_payload_is_stored_with_its_order_and_values(api, anything, sent, kept
 
     assert ActionPayload.objects.get(record_id=data["id"]).input == kept.encode()
     shown = api.get(f"~/actions/records/{data['id']}").content
-    assert b'"input":' + kept.encode() + b',"timeout"' in shown
+    assert b'"input":' + kept.encode() + b',"payload_kept":true' in shown
 
 
 @pytest.mark.parametrize(

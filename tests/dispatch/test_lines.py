@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from dispatch import lines
+from dispatch.engine import lines
 
 
 @pytest.fixture

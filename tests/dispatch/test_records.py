@@ -5,6 +5,8 @@ from urllib.parse import quote
 
 import orjson
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from actions import services as actions
 from dispatch.models import ActionRecord, Status
@@ -84,6 +86,27 @@ def test_the_list_is_narrowed(api, five, query, indexes):
     )
 
     assert found(api, five, filled) == indexes
+
+
+@pytest.mark.parametrize(
+    ("query", "condition"),
+    [
+        # What an index has, which has nothing else.
+        ("status=queued", '"completed_at" IS NULL'),
+        ("status=ack_wait", '"completed_at" IS NULL'),
+        # Not along the primary key, from the newest back to that time.
+        ("created_before=2026-01-01T00:00:00Z", '"id" < '),
+        ("created_after=2026-01-01T00:00:00Z", '"id" >= '),
+    ],
+)
+def test_a_list_is_found_by_an_index(api, five, query, condition):
+    with CaptureQueriesContext(connection) as queries:
+        api.data(api.get(f"{LIST}?{query}"))
+
+    listed = [one["sql"] for one in queries if 'FROM "dispatch_actionrecord"' in one["sql"]]
+    assert len(listed) >= 1
+    for sql in listed:
+        assert f'"dispatch_actionrecord".{condition}' in sql
 
 
 @pytest.mark.parametrize(
@@ -171,7 +194,7 @@ def test_a_listed_record_has_its_payload_state_and_definition_but_no_events(
 
     assert data.keys() == {
         "id", "org_id", "action_definition_id", "destination_id", "input", "timeout", "tags",
-        "replay_of", "created_at", "state", "definition",
+        "payload_kept", "replay_of", "created_at", "state", "definition",
     }  # fmt: skip
     assert data["id"] == str(record.pk)
     assert data["input"] == {"n": 1}

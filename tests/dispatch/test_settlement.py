@@ -333,7 +333,7 @@ def test_several_endings_are_written_at_once_each_with_its_own_event(acme, defin
     # Of an action that is gone.
     gone = retries.end_attempt(10**12, 0, 0, Outcome(Verdict.ACK))
 
-    write([*late, *current, gone], log_late=True)
+    write([*late, *current, gone], settlement.FLUSH)
 
     found = [
         [(e.kind, e.status, e.attempt) for e in record.events.order_by("id")[1:]]
@@ -350,10 +350,10 @@ def test_several_endings_are_written_at_once_each_with_its_own_event(acme, defin
     assert not ActionEvent.objects.filter(record_id=10**12).exists()
 
 
-def write(endings, *, log_late):
-    parameters = settlement.finish_parameters(endings, statuses=[Status.RUNNING], log_late=log_late)
+def write(endings, statement):
+    parameters = settlement.finish_parameters(endings, statuses=[Status.RUNNING])
     with settlement.connection.cursor() as cursor:
-        cursor.execute(settlement.FINISH, parameters)
+        cursor.execute(statement, parameters)
 
 
 def test_a_settle_moves_no_action_from_a_status_that_it_does_not_name(record):

@@ -15,9 +15,18 @@ from tests.end_to_end.processes import wait_until
 PAGE = 50
 
 
-def fetch(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> Any:
+def fetch(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    *,
+    host: str = "127.0.0.1",
+    seconds: float = 30,
+    **headers: str,
+) -> Any:
     """(status, parsed body) of one request."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = HTTPConnection(host, port, timeout=seconds)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json", **headers})
         response = connection.getresponse()
@@ -29,7 +38,8 @@ def fetch(port: int, method: str, path: str, body: bytes = b"", **headers: str) 
 class Api:
     """Calls the API with a key. `~` in a path stands for `/v1/orgs/{org_id}`."""
 
-    def __init__(self, port: int, org_id: str, key: str) -> None:
+    def __init__(self, port: int, org_id: str, key: str, *, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.port = port
         self.org_id = org_id
         self.key = key
@@ -39,7 +49,8 @@ class Api:
         """Status, `data` and `errors` of an answer, of which one is there and one is not."""
         sent = b"" if body is None else json.dumps(body).encode()
         path = path.replace("~", f"/v1/orgs/{self.org_id}")
-        status, answer = fetch(self.port, method, path, sent, **{"x-arklow-auth": self.key})
+        key = {"x-arklow-auth": self.key}
+        status, answer = fetch(self.port, method, path, sent, host=self.host, **key)
         assert answer.keys() == {"data", "errors"}
         assert (answer["errors"] is None) == (status == 200), answer
         assert (answer["data"] is None) == (status != 200), answer

@@ -38,7 +38,13 @@ class Processes:
 
     def manage(self, *arguments: str) -> str:
         """What a command prints; it must succeed."""
-        done = subprocess.run(
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command that has ended, well or not."""
+        return subprocess.run(
             [*TETHER, *MANAGE, *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -47,20 +53,18 @@ class Processes:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def bootstrap(self, org: str) -> dict[str, Any]:
         """An organization with a key, as a script makes it."""
         facts: dict[str, Any] = json.loads(self.manage("bootstrap", "--org", org, "--json"))
         return facts
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[str]:
+    def start(self, name: str, *command: str, **environment: str) -> subprocess.Popen[str]:
         """A process that runs until `stop`, leader of a session of its own."""
         with self.log(name).open("w") as log:
             self.started[name] = subprocess.Popen(
                 [*TETHER, *command],
-                env=self.environment,
+                env=self.environment | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if name == "receiver" else log,
                 stderr=log,
@@ -69,9 +73,9 @@ class Processes:
             )
         return self.started[name]
 
-    def start_receiver(self) -> int:
+    def start_receiver(self, script: Path = RECEIVER, *arguments: str) -> int:
         """The port of a receiver that listens."""
-        receiver = self.start("receiver", sys.executable, str(RECEIVER))
+        receiver = self.start("receiver", sys.executable, str(script), *arguments)
         assert receiver.stdout
         return int(receiver.stdout.readline())
 

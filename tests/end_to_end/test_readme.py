@@ -35,6 +35,10 @@ def test_the_five_minute_walk_ends_in_a_retried_success(installation: Installati
     assert done.returncode == 0, done.stderr
     assert '"code":"INVALID_INPUT"' in done.stdout
     assert '"pointer":"/input/recipient"' in done.stdout
-    last = done.stdout.splitlines()[-1]
-    assert '"state":{"status":"succeeded","attempt":1' in last
-    assert re.findall(r'"kind":"(\w+)"', last) == ["accepted", "retried", "succeeded"]
+    answers = [line for line in done.stdout.splitlines() if line.startswith('{"data"')]
+    record, lanes, replayed, preview = answers[-4:]
+    assert '"state":{"status":"succeeded","attempt":1' in record
+    assert re.findall(r'"kind":"(\w+)"', record) == ["accepted", "retried", "succeeded"]
+    assert '"explanation":"Open: room for 4 more."' in lanes
+    assert '"status":"queued"' in replayed
+    assert '"count":1,"count_exact":true' in preview

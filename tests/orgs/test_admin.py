@@ -169,7 +169,8 @@ def test_users_and_organizations_stay(admin_client, acme):
 def test_an_organization_is_renamed(admin_client, acme):
     before = acme.updated_at
     url = reverse("admin:orgs_organization_change", args=[acme.pk])
-    admin_client.post(url, {"name": "Acme Ltd", "slug": "acme"})
+    days = {"payload_days": 30, "history_days": 90}
+    admin_client.post(url, {"name": "Acme Ltd", "slug": "acme"} | days)
 
     acme = Organization.objects.get(pk=acme.pk)
     assert acme.name == "Acme Ltd"

@@ -97,29 +97,14 @@ def end_servers(folder):
 
 
 @pytest.fixture
-def start_script():
+def start_script(start_process):
     """Start a Python script in a process of its own, ended with the test."""
-    started = []
 
-    def start(script, *arguments, python=sys.executable, cwd=REPOSITORY, **options):
-        process = subprocess.Popen(
-            [python, "-c", script, *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=cwd,
-            **options,
-        )
-        started.append(process)
-        return process
+    def start(script, *arguments, python=sys.executable, **options):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        return start_process([python, "-c", script, *arguments], **pipes | options)
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream:
-                stream.close()
+    return start
 
 
 @pytest.fixture

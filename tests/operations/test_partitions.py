@@ -1,17 +1,15 @@
 """Partitions of payloads and events: made ahead of the record ids, while intake goes on."""
 
-import asyncio
-from contextlib import contextmanager
-
 import psycopg
 import pytest
 from django.db import connection
 
-from dispatch import lines, partitions
-from dispatch.dispatcher import Dispatcher
+from dispatch.engine import lines
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord
-from dispatch.partitions import AHEAD, SPAN, TABLES, Partition
+from operations import partitions
+from operations.partitions import AHEAD, SPAN, TABLES, Partition
 from tests import factories
+from tests.operations.spans import at_record, look, rows_of
 
 PAYLOAD, EVENT = TABLES
 FROM_THE_START = [f"{table}_p0000{number}" for number in (0, 1) for table in TABLES]
@@ -46,52 +44,21 @@ def test_what_exists_is_not_made_again():
     assert numbers(1, existing[1:]) == [(PAYLOAD, 0)]
 
 
-def look():
-    with connection.cursor() as cursor:
-        cursor.execute(partitions.LOOK)
-        return cursor.fetchone()
-
-
-@pytest.mark.django_db
-def test_the_database_tells_what_there_is(acme, definition, record):
+def test_the_database_tells_what_there_is(acme, definition):
+    record = factories.make_record(acme)
     newest, existing = look()
 
     assert newest == record.pk
     assert set(FROM_THE_START) <= set(existing)
 
 
-@contextmanager
-def at_record(number):
-    """The next record has this id; afterwards ids go on as before, and new partitions are gone."""
-    newest, existing = look()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT setval('dispatch_actionrecord_id_seq', %s, false)", [number])
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT setval('dispatch_actionrecord_id_seq', %s)", [newest])
-            for name in set(look()[1]) - set(existing):
-                cursor.execute(f"DROP TABLE {name}")
-
-
-def keep_partitions():
-    """What every dispatcher does now and then."""
-
-    async def keep():
-        dispatcher = Dispatcher(lines.read_conninfo(), concurrency=1, allow_private=True)
-        await dispatcher._keep_partitions()
-        await dispatcher.keeper.close()
-
-    asyncio.run(keep())
-
-
 @pytest.mark.django_db(transaction=True)
 def test_partitions_are_made_while_rows_exist_and_no_row_is_lost(acme, definition):
     records = [factories.make_record(acme) for _ in range(3)]
     with at_record(2 * SPAN - 2):
-        keep_partitions()
+        partitions.make_missing()
         # Once more changes nothing.
-        keep_partitions()
+        partitions.make_missing()
         newest, existing = look()
         assert partitions.find_missing(newest, existing) == []
         # Four records across the boundary.
@@ -105,16 +72,10 @@ def test_partitions_are_made_while_rows_exist_and_no_row_is_lost(acme, definitio
         ActionRecord.objects.all().delete()
 
 
-def rows_of(partition):
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {partition.name}")
-        return cursor.fetchone()[0]
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_partition_made_later_is_like_those_from_the_start(acme, definition):
     with at_record(2 * SPAN):
-        keep_partitions()
+        partitions.make_missing()
         for table in TABLES:
             first, later = Partition(table, 0), Partition(table, 3)
             assert describe(later) == describe(first)
@@ -139,7 +100,7 @@ def test_intake_goes_on_while_a_partition_is_made(acme, definition):
     with at_record(SPAN + 1), psycopg.connect(lines.read_conninfo()) as accepting:
         # A statement that has written and not committed yet.
         accepting.execute(f"INSERT INTO {PAYLOAD} (record_id, input) VALUES ({SPAN}, '1'::json)")
-        keep_partitions()
+        partitions.make_missing()
         accepting.rollback()
     factories.make_record(acme)
 
