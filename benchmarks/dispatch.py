@@ -1,106 +1,76 @@
-"""Delivery: the dispatcher beside a bare loop that claims, POSTs and finishes."""
+"""Delivery: the dispatcher beside a bare loop, and beside those that others would take."""
 
 from __future__ import annotations
 
-import asyncio
 import statistics
-import time
-import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
 
-import aiohttp
-import psycopg
-
-from benchmarks.stack import Stack, free_port, wait_for
+from benchmarks import contestants, targets
+from benchmarks.contestants import CeleryWorker, PgQueuerWorker, RawLoop, Waybill
+from benchmarks.stack import Stack
 
 ROUNDS = 3
+JOBS = 12_000
+# A rate is a rate, and the others would wait for most of the time.
+CELERY_JOBS = 3_000
 LANES = 12
-ACTIONS = 12_000
-CLAIMED = 100
-RAW_TABLE = """
-DROP TABLE IF EXISTS raw_job;
-CREATE TABLE raw_job (id bigint PRIMARY KEY, status text NOT NULL, run_at timestamptz NOT NULL,
-                      input json NOT NULL);
-INSERT INTO raw_job SELECT n, 'queued', now(), '{"n": 1}' FROM generate_series(1, %(jobs)s) n;
-CREATE INDEX ON raw_job (run_at, id) WHERE status = 'queued';
-ANALYZE raw_job
-"""
-RAW_CLAIM = """
-UPDATE raw_job SET status = 'running' WHERE id IN (
-  SELECT id FROM raw_job WHERE status = 'queued' ORDER BY run_at, id
-  LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING id, input::text
-"""
-RAW_FINISH = "UPDATE raw_job SET status = 'succeeded' WHERE id = ANY(%s)"
+# 50 ms: 200 in flight are 4,000 a second at best. A destination takes at most a quarter.
+SLOW_MILLISECONDS = 50
+SLOW_IN_FLIGHT = 200
+SLOW_DESTINATIONS = 8
+SLOW_LANES = 5
 
 
 def run(stack: Stack) -> dict[str, float]:
-    """Deliveries a second over 12 lanes, medians of three rounds taken in turn."""
-    port = free_port()
-    stack.start("-m", "benchmarks.receiver", str(port))
-    wait_for(port)
-    _register(stack, port)
-    rounds = []
-    for _ in range(ROUNDS):
-        ours, raw = _deliver(stack, port), asyncio.run(_deliver_raw(stack, port))
-        rounds.append((ours, raw))
-    return {
-        "dispatch": statistics.median(ours for ours, _ in rounds),
-        "raw dispatch": statistics.median(raw for _, raw in rounds),
-        "dispatch / raw": statistics.median(ours / raw for ours, raw in rounds),
+    """Deliveries a second to a receiver that answers at once; medians of rounds in turn."""
+    receiver = targets.start_receiver(stack)
+    targets.add_webhook(stack, "job", receiver.url)
+    waybill = Waybill(stack, receiver, ["job"], LANES)
+    # Lanes start low and grow while they are served; they are warm from here on.
+    waybill.deliver(JOBS)
+    work: dict[str, Callable[[int], float]] = {
+        "dispatch": waybill.deliver,
+        "raw dispatch": RawLoop(stack, receiver).deliver,
+    }
+    with ExitStack() as open_until_then:
+        if missing := contestants.find_missing("pgqueuer", "asyncpg"):
+            print(f"PgQueuer is left out: {missing} is not installed here.")
+        else:
+            work["PgQueuer"] = PgQueuerWorker(stack, receiver).deliver
+        lacks = contestants.find_missing("celery", "gevent", "requests", program="redis-server")
+        if lacks:
+            print(f"Celery is left out: {lacks} is not installed here.")
+        else:
+            redis_url = open_until_then.enter_context(contestants.serving_redis(stack))
+            celery = CeleryWorker(stack, receiver, redis_url)
+            work["Celery"] = lambda _: celery.deliver(CELERY_JOBS)
+        rounds = [{name: deliver(JOBS) for name, deliver in work.items()} for _ in range(ROUNDS)]
+    figures = {name: statistics.median(one[name] for one in rounds) for name in work}
+    ratios = {
+        "dispatch / raw": "raw dispatch",
+        "dispatch / Celery": "Celery",
+        "dispatch / PgQueuer": "PgQueuer",
+    }
+    return figures | {
+        ratio: statistics.median(one["dispatch"] / one[other] for one in rounds)
+        for ratio, other in ratios.items()
+        if other in work
     }
 
 
-def _register(stack: Stack, port: int) -> None:
-    definition = stack.call("PUT", "~/actions/definitions", {"variant": "job", "schema": {}})
-    config = {"url": f"http://127.0.0.1:{port}/"}
-    webhook = {"label": "bench", "type": "webhook", "config": config}
-    destination = stack.call("PUT", "~/destinations", webhook)
-    link = f"~/actions/definitions/{definition['id']}/destinations/{destination['id']}"
-    stack.call("PUT", link, {"is_default": True})
-
-
-def _deliver(stack: Stack, port: int) -> float:
-    """Fill the lanes, then start a dispatcher; the clock runs from its first delivery."""
-    for start in range(0, ACTIONS, 1000):
-        actions = [
-            {"variant": "job", "input": {"n": 1}, "tags": {"lane": str(number % LANES)}}
-            for number in range(start, start + 1000)
-        ]
-        stack.call("POST", "/v1/batch", {"actions": actions})
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute("ANALYZE dispatch_actionrecord")
-    before = _received(port)
-    process = stack.start("manage.py", "dispatch")
-    while _received(port) - before < LANES:
-        time.sleep(0.002)
-    first, began = _received(port), time.perf_counter()
-    while (now := _received(port)) - before < ACTIONS:
-        time.sleep(0.02)
-    rate = (now - first) / (time.perf_counter() - began)
-    stack.stop(process)
-    return rate
-
-
-def _received(port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/count", timeout=10) as answer:
-        return int(answer.read())
-
-
-async def _deliver_raw(stack: Stack, port: int) -> float:
-    """Claim 100, POST them at once, finish them in one statement, again; 16 each lane at most."""
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(RAW_TABLE.replace("%(jobs)s", str(ACTIONS)))
-    connection = await psycopg.AsyncConnection.connect(stack.database_url, autocommit=True)
-    async with connection, aiohttp.ClientSession() as session:
-
-        async def post(body: str) -> None:
-            async with session.post(f"http://127.0.0.1:{port}/", data=body.encode()) as answer:
-                await answer.read()
-
-        began = time.perf_counter()
-        while True:
-            claimed = await connection.execute(RAW_CLAIM, [CLAIMED], prepare=True)
-            rows = await claimed.fetchall()
-            if not rows:
-                return ACTIONS / (time.perf_counter() - began)
-            await asyncio.gather(*(post(body) for _, body in rows))
-            await connection.execute(RAW_FINISH, [[row[0] for row in rows]], prepare=True)
+def run_slow(stack: Stack) -> dict[str, float]:
+    """The same to a receiver that takes 50 ms, with 200 in flight."""
+    receiver = targets.start_receiver(stack, SLOW_MILLISECONDS)
+    variants = [f"slow-{number}" for number in range(SLOW_DESTINATIONS)]
+    for variant in variants:
+        targets.add_webhook(stack, variant, receiver.url)
+    waybill = Waybill(stack, receiver, variants, SLOW_LANES, concurrency=SLOW_IN_FLIGHT)
+    raw = RawLoop(stack, receiver, loops=SLOW_IN_FLIGHT // 100)
+    waybill.deliver(JOBS)
+    rounds = [(waybill.deliver(JOBS), raw.deliver(JOBS)) for _ in range(ROUNDS)]
+    return {
+        "slow dispatch": statistics.median(ours for ours, _ in rounds),
+        "raw slow dispatch": statistics.median(raw for _, raw in rounds),
+        "slow dispatch / raw": statistics.median(ours / raw for ours, raw in rounds),
+    }

@@ -1,29 +1,42 @@
-"""A receiver that costs next to nothing: `python -m benchmarks.receiver PORT`.
+"""A receiver that costs next to nothing: `python -m benchmarks.receiver PORT [MILLISECONDS]`.
 
-Answers every request at once with 200 and the signal `ack`, and `GET /count` with how many
-POSTs it has had.
+Answers every POST with 200 and the signal `ack`, at once or after so many milliseconds. `GET
+/count` says how many POSTs have been answered; `GET /arrivals/N` which actions were sent to
+`/timed`, from the Nth on, and when they arrived (by the clock that all processes of a machine
+share).
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+import time
 
 ACK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-arklow-signaling: ack\r\n\r\n"
-count = 0
+ID = b"x-arklow-actionid:"
+
+
+class Tally:
+    """What has been received so far."""
+
+    count = 0
+    arrivals: list[tuple[str, float]] = []
 
 
 class Receiver(asyncio.Protocol):
     """One connection; requests are told apart by their content-length."""
 
+    delay = 0.0
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- tells mypy
         self.transport = transport
         self.buffer = b""
 
     def data_received(self, data: bytes) -> None:
         """Answer every whole request in the buffer."""
-        global count  # noqa: PLW0603 -- one process, one number
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = self.buffer[:end].lower()
@@ -32,17 +45,38 @@ class Receiver(asyncio.Protocol):
             if len(self.buffer) < end + 4 + length:
                 return
             self.buffer = self.buffer[end + 4 + length :]
-            if head.startswith(b"get"):
-                body = str(count).encode()
-                answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+            self.answer(head)
+
+    def answer(self, head: bytes) -> None:
+        """Answer one request."""
+        if head.startswith(b"get /arrivals/"):
+            start = int(head.split(b" ", 2)[1].rpartition(b"/")[2])
+            self.show(json.dumps(Tally.arrivals[start:]).encode())
+        elif head.startswith(b"get"):
+            self.show(str(Tally.count).encode())
+        else:
+            if head.startswith(b"post /timed"):
+                arrived = time.monotonic()
+                record_id = head[head.index(ID) + len(ID) :].split(b"\r\n", 1)[0]
+                Tally.arrivals.append((record_id.strip().decode(), arrived))
+            if self.delay:
+                asyncio.get_running_loop().call_later(self.delay, self.acknowledge)
             else:
-                count += 1
-                answer = ACK
-            self.transport.write(answer)  # type: ignore[attr-defined]
+                self.acknowledge()
+
+    def acknowledge(self) -> None:
+        """Say that it is done, where somebody is still there to hear it."""
+        Tally.count += 1
+        self.transport.write(ACK)
+
+    def show(self, body: bytes) -> None:
+        """Answer a question."""
+        self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, milliseconds: float) -> None:
     """Listen until the process is ended."""
+    Receiver.delay = milliseconds / 1000
     server = await asyncio.get_running_loop().create_server(
         Receiver, "127.0.0.1", port, backlog=1024
     )
@@ -50,4 +84,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0))

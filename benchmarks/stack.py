@@ -10,16 +10,26 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from runtime.embedded_postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).parent.parent
+# Whatever becomes of us, the kernel ends these with us.
+TETHER = ("-I", "-S", str(ROOT / "runtime" / "tether.py"), str(os.getpid()))
+# Statements are counted where a benchmark asks for it, and cost nothing elsewhere.
+OBSERVED = (
+    "ALTER SYSTEM SET shared_preload_libraries = pg_stat_statements",
+    "ALTER SYSTEM SET pg_stat_statements.track = 'none'",
+)
 
 
 @dataclass
@@ -31,26 +41,52 @@ class Stack:
     facts: dict[str, Any] = field(default_factory=dict)
     port: int = 0
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    web: subprocess.Popen[bytes] | None = None
 
     def manage(self, *words: str) -> str:
         """What a management command prints."""
         command = [sys.executable, "manage.py", *words]
         done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True
+            command, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.PIPE, text=True
         )
         return done.stdout
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[bytes]:
         """A process of ours that runs until `stop` or the end."""
-        process = subprocess.Popen([sys.executable, *words], cwd=ROOT, env=self.environment)
+        return self.start_program(sys.executable, *words, **environment)
+
+    def start_program(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """The same for any program."""
+        process = subprocess.Popen(
+            [sys.executable, *TETHER, *command], cwd=ROOT, env=self.environment | environment
+        )
         self.processes.append(process)
         return process
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
-        """End a process that was started here."""
+        """End a process that was started here, by SIGTERM, and by SIGKILL when it stays."""
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         self.processes.remove(process)
+
+    def connect(self) -> psycopg.Connection:
+        """A connection to the database, each statement by itself."""
+        return psycopg.connect(self.database_url, autocommit=True)
+
+    def copy_database(self, name: str) -> Stack:
+        """The same stack beside a copy of its database. Nobody may be connected to it."""
+        with psycopg.connect(self._url_of("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE waybill")
+        url = self._url_of(name)
+        return replace(self, database_url=url, environment=self.environment | {"DATABASE_URL": url})
+
+    def _url_of(self, database: str) -> str:
+        address = urllib.parse.urlsplit(self.database_url)
+        return address._replace(path=f"/{database}").geturl()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The `data` of an answer of the API; `~` is the organization."""
@@ -67,7 +103,7 @@ class Stack:
     def start_web(self) -> None:
         """The web process, ready to answer."""
         self.port = free_port()
-        self.start("manage.py", "web", "--port", str(self.port))
+        self.web = self.start("manage.py", "web", "--port", str(self.port))
         wait_for(self.port)
 
 
@@ -92,6 +128,14 @@ def wait_for(port: int, seconds: float = 30) -> None:
             return
 
 
+def _start_observed(server: EmbeddedPostgres) -> str:
+    with psycopg.connect(server.start(), autocommit=True) as connection:
+        for statement in OBSERVED:
+            connection.execute(statement)
+    server.stop()
+    return server.start()
+
+
 @contextmanager
 def running() -> Iterator[Stack]:
     """A migrated stack with an organization; everything is gone afterwards."""
@@ -99,7 +143,7 @@ def running() -> Iterator[Stack]:
     # PostgreSQL may not run as root: its own user must be able to come by.
     home.chmod(0o711)
     server = EmbeddedPostgres(home)
-    url = server.start()
+    url = _start_observed(server)
     stack = Stack(
         url,
         os.environ
