@@ -7,6 +7,7 @@ import sys
 
 import aiohttp
 import psycopg
+import uvloop
 
 CLAIMED = 100
 TABLE = """
@@ -51,4 +52,4 @@ async def deliver_in(loops: int, database_url: str, url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(deliver_in(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    uvloop.run(deliver_in(int(sys.argv[1]), sys.argv[2], sys.argv[3]))

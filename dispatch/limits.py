@@ -183,7 +183,8 @@ def count_good(limit: Limit, seen: Observation, most: int) -> tuple[Limit, str]:
     good = limit.good + 1
     size = min(next_size(limit, good, seen.ended), most)
     if size == limit.size:
-        return replace(limit, good=good), ""
+        # Spelled out, as it happens for every delivery: `replace` takes four times as long.
+        return Limit(limit.size, limit.ceiling, limit.decreased_at, good), ""
     return replace(limit, size=size, good=0), f"raised from {limit.size} to {size}"
 
 

@@ -169,7 +169,12 @@ class ActionRecord(models.Model):
                 name="record_waiting",
             ),
             # claims.PROMOTE: leases and settlement deadlines that have passed.
-            models.Index(fields=("timeout_at",), condition=_IN_FLIGHT, name="record_timeout"),
+            # By its own column alone, or a count of what is in flight might go through all of it.
+            models.Index(
+                fields=("timeout_at",),
+                condition=Q(timeout_at__isnull=False),
+                name="record_timeout",
+            ),
             # claims.PROMOTE: whole actions that have run out of time.
             models.Index(
                 fields=("deadline_at",),

@@ -33,11 +33,12 @@ WITH RECURSIVE due(lane_id, is_open, found, seen) AS (
     WHERE r.status = 'queued' AND r.push AND r.lane_id > due.lane_id
     ORDER BY r.lane_id LIMIT 1
   ) next
-  -- OFFSET keeps it behind the lane that was found: joined before, all lanes would be looked at.
+  -- OFFSET keeps each look behind the one before: joined in another order, a plan that was made
+  -- when there were few lanes would go through all of them for each.
   CROSS JOIN LATERAL (
     SELECT NOT {throttle.IS_PAUSED} AS is_open
-    FROM dispatch_lane l JOIN destinations_destination d ON d.id = l.destination_id
-    WHERE l.id = next.lane_id OFFSET 0
+    FROM (SELECT * FROM dispatch_lane WHERE id = next.lane_id OFFSET 0) l
+    JOIN destinations_destination d ON d.id = l.destination_id OFFSET 0
   ) o
   WHERE found < {LANES_A_CLAIM} AND seen < {LANES_SEEN}
 )

@@ -67,10 +67,14 @@ def add_payloads(ids):
     ActionPayload.objects.bulk_create(ActionPayload(record_id=pk, input=b'{"n":1}') for pk in ids)
 
 
-@pytest.mark.parametrize("analyzed", [True, False], ids=["known", "grown since the plan was made"])
+@pytest.mark.parametrize("analyzed", [True, False], ids=["known", "planned while idle"])
 def test_a_claim_reads_what_it_takes_and_little_else(webhook, definition, analyzed):
+    (lane,) = add_lanes(webhook, 1, "old")
+    over = {"status": "succeeded", "completed_at": timezone.now()}
+    factories.make_records(lane, definition, 20_000, **over)
+    analyze()
     with plans.prepared():
-        # Planned over an empty table, as by a dispatcher that was there first.
+        # As by a dispatcher that has had nothing to do: no open work, and hardly a lane.
         plans.explain("lanes(0)")
         plans.explain("claim(100, '{}')")
         fill(webhook, definition)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import resource
 import signal
 from argparse import ArgumentParser
 from typing import Any
 
+import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dispatch.engine import lines
-from dispatch.engine.dispatcher import Dispatcher
+from dispatch.engine.dispatcher import RESOLVERS, Dispatcher
 from runtime import sessions
 
 
@@ -39,7 +41,9 @@ class Command(BaseCommand):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         sessions.limit()
         relieve_collector()
-        asyncio.run(self._dispatch(options["concurrency"]))
+        # uvloop resolves names in threads of libuv's, of which there would be four.
+        os.environ.setdefault("UV_THREADPOOL_SIZE", str(RESOLVERS))
+        uvloop.run(self._dispatch(options["concurrency"]))
 
     async def _dispatch(self, concurrency: int) -> None:
         dispatcher = Dispatcher(
