@@ -111,9 +111,12 @@ WITH due AS MATERIALIZED (
   WHERE status = 'scheduled' AND available_at <= now()
   ORDER BY available_at LIMIT {PROMOTED_AT_ONCE} FOR UPDATE SKIP LOCKED
 ), timed_out AS MATERIALIZED (
-  SELECT id FROM dispatch_actionrecord
-  WHERE status IN ('running', 'ack_wait') AND timeout_at <= now()
-  ORDER BY timeout_at LIMIT {PROMOTED_AT_ONCE} FOR UPDATE SKIP LOCKED
+  -- By its time alone, or the planner might go through all that is in flight.
+  SELECT id FROM (
+    SELECT id, status FROM dispatch_actionrecord WHERE timeout_at <= now()
+    ORDER BY timeout_at LIMIT {PROMOTED_AT_ONCE} FOR UPDATE SKIP LOCKED
+  ) passed
+  WHERE status IN ('running', 'ack_wait')
 ), overdue AS MATERIALIZED (
   SELECT id FROM dispatch_actionrecord
   WHERE deadline_at <= now() AND completed_at IS NULL

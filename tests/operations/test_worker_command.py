@@ -200,7 +200,7 @@ def test_a_worker_whose_connections_are_cut_again_and_again_goes_on(
         operation.refresh_from_db()
         return operation.status == "succeeded"
 
-    wait_until(is_over, seconds=55)
+    wait_until(is_over, seconds=120)
     assert process.poll() is None
     assert ActionRecord.objects.exclude(replay_of=None).count() == operation.done > 0
 
