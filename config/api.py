@@ -86,11 +86,13 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     operation_id: str | None = None,
     example: Any = None,
     description: str = "",
+    quotes: bool = True,
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
     """Declares one operation: its OpenAPI entry and, from the same schema, the check of its body.
 
     A view method with a `body` schema gets the parsed, checked body as the keyword `body`;
     `shown_body` is what the document shows where another check goes further, or is the only one.
+    Where a body holds secrets, `quotes` is False: no fault repeats any of it.
     """
     shown = copy.deepcopy(shown_body or body)
     statuses = sorted({400, 401, 403, 404, *refuses} | ({411, 413, 415} if shown else set()))
@@ -110,7 +112,8 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
             },
         },
     )
-    validator = validation.compile_schema(body) if body else None
+    mask = None if quotes else "This"
+    validator = validation.compile_schema(body, mask=mask) if body else None
 
     def declare(method: Callable[..., Response]) -> Callable[..., Response]:
         @functools.wraps(method)

@@ -55,11 +55,18 @@ REASONS = {
 TAGS = {
     "actions": "Kinds of work, and each piece of it.",
     "api_keys": "What callers authenticate with.",
+    "credentials": "What Waybill shows to destinations.",
     "destinations": "Where work goes.",
     "ingress": "Handing work in, and reporting how it ended.",
+    "sdk": "Pulling work from workers of one's own.",
     "settings": "How an organization is kept.",
+    "signing_keys": "What deliveries to webhooks are signed with.",
     "users": "Who is asking.",
 }
+
+
+# What in a path is no id.
+WORDS = ("variant", "namespace")
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +146,7 @@ class OperationSchema(AutoSchema):
                 "in": "path",
                 "name": name,
                 "required": True,
-                "schema": {"type": "string", "minLength": 1} if name == "variant" else ROW_ID,
+                "schema": {"type": "string", "minLength": 1} if name in WORDS else ROW_ID,
             }
             for name in variables
         ]

@@ -1,11 +1,13 @@
 """Settings: one file; machines differ by environment variables only (docs/configuration.md)."""
 
+import re
 from pathlib import Path
 
 import environ
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
-from django.urls import reverse_lazy
+
+from config import console, reads
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
@@ -19,9 +21,34 @@ def flag(name: str, *, default: bool) -> bool:
     return text in {"true", "1", "yes", "on"}
 
 
+def fernet_keys(name: str) -> list[str]:
+    """Keys of 32 bytes in URL-safe base64, as `Fernet.generate_key` makes them."""
+    keys = [key.strip() for key in env.list(name) if key.strip()]
+    try:
+        for key in keys:
+            Fernet(key)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} holds keys of 32 bytes in URL-safe base64, separated by commas."
+        ) from error
+    if not keys:
+        raise ImproperlyConfigured(f"{name} is empty.")
+    return keys
+
+
+def endpoint(name: str, pattern: str, example: str) -> str:
+    """Where something is to be found, empty where that is not said; nonsense is refused."""
+    text: str = env.str(name, default="")
+    if text and not re.fullmatch(pattern, text):
+        raise ImproperlyConfigured(f"{name} looks like {example}, not {text!r}.")
+    return text
+
+
 # --- what differs between machines -------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY")
+# Credentials and signing keys are stored under the first, and read with any of them.
+ENCRYPTION_KEYS = fernet_keys("WAYBILL_ENCRYPTION_KEYS")
 DEBUG = flag("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -29,6 +56,22 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 HTTPS = flag("WAYBILL_HTTPS", default=True)
 # True lets destinations point to private, loopback and link-local addresses.
 ALLOW_PRIVATE_NETWORKS = flag("WAYBILL_ALLOW_PRIVATE_NETWORKS", default=False)
+# What else may be called, and what may not: `destinations.addresses` judges by these.
+OUTBOUND_SCHEMES = reads.schemes(
+    "WAYBILL_OUTBOUND_SCHEMES", env.str("WAYBILL_OUTBOUND_SCHEMES", default="https,http")
+)
+OUTBOUND_PORTS = reads.ports(
+    "WAYBILL_OUTBOUND_PORTS", env.str("WAYBILL_OUTBOUND_PORTS", default="")
+)
+OUTBOUND_NETWORKS = reads.networks(
+    "WAYBILL_OUTBOUND_NETWORKS", env.str("WAYBILL_OUTBOUND_NETWORKS", default="")
+)
+OUTBOUND_HOSTS = reads.hosts(
+    "WAYBILL_OUTBOUND_HOSTS", env.str("WAYBILL_OUTBOUND_HOSTS", default="")
+)
+# For tests only: where queues and topics are looked for instead of at AWS and Google.
+AWS_ENDPOINT = endpoint("WAYBILL_AWS_ENDPOINT", r"https?://[^/]+/?", "http://127.0.0.1:4566")
+PUBSUB_ENDPOINT = endpoint("WAYBILL_PUBSUB_ENDPOINT", r"[^/]+:[0-9]+", "127.0.0.1:8085")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 
 # A server that is gone without a word is noticed in half a minute; the kernel takes hours.
@@ -158,80 +201,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["config.openapi.finish_document"],
 }
 
-
-def _page(title: str, icon: str, model: str) -> dict[str, object]:
-    """An entry of the admin's sidebar: a model's list, for those who may look at it."""
-    app, name = model.split(".")
-    return {
-        "title": title,
-        "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
-        "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
-    }
-
-
-# Slate and indigo: the colours of the statuses are left to the statuses.
-_INDIGO = {
-    "50": "oklch(96.2% .018 272.314)",
-    "100": "oklch(93% .034 272.788)",
-    "200": "oklch(87% .065 274.039)",
-    "300": "oklch(78.5% .115 274.713)",
-    "400": "oklch(67.3% .182 276.935)",
-    "500": "oklch(58.5% .233 277.117)",
-    "600": "oklch(51.1% .262 276.966)",
-    "700": "oklch(45.7% .24 277.023)",
-    "800": "oklch(39.8% .195 277.366)",
-    "900": "oklch(35.9% .144 278.697)",
-    "950": "oklch(25.7% .09 281.288)",
-}
-UNFOLD = {
-    "SITE_TITLE": "Waybill",
-    "SITE_HEADER": "Waybill",
-    "SITE_SUBHEADER": "Registry and dispatch of actions",
-    "SITE_SYMBOL": "local_shipping",
-    "SITE_URL": "/docs",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("orgs/favicon.svg")}
-    ],
-    "STYLES": [lambda _: static("orgs/admin.css")],
-    "SHOW_VIEW_ON_SITE": False,
-    "SHOW_BACK_BUTTON": True,
-    "COLORS": {"primary": _INDIGO},
-    "DASHBOARD_CALLBACK": "operations.overview.show",
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "title": "Work",
-                "items": [
-                    _page("Actions", "conveyor_belt", "dispatch.actionrecord"),
-                    _page("Lanes", "road", "dispatch.lane"),
-                    _page("Lane uses", "alt_route", "dispatch.laneuse"),
-                    _page("Bulk operations", "dynamic_feed", "operations.bulkoperation"),
-                ],
-            },
-            {
-                "title": "Registry",
-                "items": [
-                    _page("Definitions", "contract", "actions.actiondefinition"),
-                    _page("Destinations", "flag", "destinations.destination"),
-                ],
-            },
-            {
-                "title": "People",
-                "items": [
-                    _page("Organizations", "domain", "orgs.organization"),
-                    _page("Users", "person", "orgs.user"),
-                    _page("Memberships", "group", "orgs.membership"),
-                    _page("API keys", "key", "orgs.apikey"),
-                ],
-            },
-            {
-                "title": "House",
-                "items": [_page("Chores", "cleaning_services", "operations.chore")],
-            },
-        ],
-    },
-}
+UNFOLD = console.UNFOLD
 
 LOGGING = {
     "version": 1,
@@ -244,5 +214,10 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # What became of a chore is kept in its row; only what went wrong is worth a line.
         "procrastinate": {"level": "WARNING"},
+        # At DEBUG these write requests and answers down whole, session tokens included.
+        "botocore": {"level": "INFO"},
+        "aiobotocore": {"level": "INFO"},
+        "urllib3": {"level": "INFO"},
+        "google.auth": {"level": "INFO"},
     },
 }

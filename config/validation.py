@@ -33,13 +33,17 @@ DIALECTS = tuple(_CLASSES)
 DEFAULT_DIALECT = DIALECTS[-1]
 
 
-def compile_schema(schema: Any, *, dialect: str = DEFAULT_DIALECT) -> Validator:
+def compile_schema(
+    schema: Any, *, dialect: str = DEFAULT_DIALECT, mask: str | None = None
+) -> Validator:
     """A validator that fetches nothing and gives up on costly patterns.
+
+    With a `mask`, that stands in the faults where else the value would.
 
     Raises what jsonschema_rs raises for a schema that breaks its metaschema, holds a
     reference to anything but itself, or a pattern that is none.
     """
-    return _CLASSES[dialect](schema, **_OPTIONS)
+    return _CLASSES[dialect](schema, mask=mask, **_OPTIONS)
 
 
 def find_faults(

@@ -163,3 +163,30 @@ class ApiKey(models.Model):
     def masked(self) -> str:
         """What may be shown of the secret after its creation."""
         return f"{self.prefix}{'*' * 8}"
+
+
+class SigningKey(SoftDeleted):
+    """A secret that deliveries are signed with. While it changes, the former one signs as well.
+
+    `secret` and `previous` are encrypted; what they stand for is `whsec_` and base64 (Standard
+    Webhooks, "Signature scheme"). Those of a deleted key are empty.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="signing_keys")
+    label = models.CharField(max_length=255)
+    secret = models.TextField(editable=False)
+    previous = models.TextField(blank=True, editable=False)
+    previous_until = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("org", "label"),
+                condition=models.Q(deleted_at=None),
+                name="signing_key_label_once_per_org",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.label

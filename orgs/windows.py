@@ -6,7 +6,7 @@ what a service refuses is shown at the input it speaks of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -70,6 +70,16 @@ def find_row(admin_: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
     return row
 
 
+def dialog(title: str, description: str, submit: str) -> dict[str, Any]:
+    """Unfold asks with it, so that what a button does comes by POST."""
+    return {
+        "title": title,
+        "description": description,
+        "form_class": None,
+        "form_submit_text": submit,
+    }
+
+
 class Window:
     """Facts, to be looked at only: a mixin for admins and inlines."""
 
@@ -131,6 +141,8 @@ class ServiceForm(forms.ModelForm):
     """A form whose saving is a service call; `refusal` is what the service said no with."""
 
     refusal: DomainError | None = None
+    # What the API calls by another name than the form.
+    field_names: Mapping[str, str] = {}
 
     def clean(self) -> dict[str, Any] | None:
         """The input, with what the service refused of it."""
@@ -143,6 +155,7 @@ class ServiceForm(forms.ModelForm):
         """Show each fault at the field its pointer leads to."""
         for fault in faults:
             name, *path = split_pointer(fault.pointer) or [""]
+            name = self.field_names.get(name, name)
             field = self.fields.get(name)
             at = f" (at {fault.pointer})" if path else ""
             self.add_error(name if field else None, f"{fault.message}{at}")
@@ -160,7 +173,31 @@ class ServiceForm(forms.ModelForm):
             self._update_errors(error)  # type: ignore[attr-defined]
 
 
-class SavedByService(ModelAdmin):
+# Unfold's admin is one of these and has no types, with which Django's would not agree.
+_DjangoAdmin: Any = admin.ModelAdmin
+
+
+class Wrapped(_DjangoAdmin):
+    """An admin that says whether a transaction is around all of a save, as Django has it."""
+
+    # Not where the service waits for something, and has a transaction of its own afterwards.
+    saves_in_transaction = True
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The form, saved or shown."""
+        if self.saves_in_transaction:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        return self._changeform_view(request, object_id, form_url, extra_context)
+
+
+# In this order, what Unfold adds to the view stays, and only Django's part of it is replaced.
+class SavedByService(ModelAdmin, Wrapped):
     """An admin whose `save_model` calls a service. Its form is a `ServiceForm`.
 
     A refusal has undone the transaction by the time it arrives here; the form is then shown
@@ -190,6 +227,7 @@ class SoftlyDeleted(ModelAdmin):
     """An admin whose rows a service deletes, softly: `delete_row` calls it."""
 
     delete_note = ""
+    can_force = True
 
     def delete_row(self, request: HttpRequest, row: Any, *, force: bool) -> None:
         """Call the service."""
@@ -220,7 +258,7 @@ class SoftlyDeleted(ModelAdmin):
             "object": row,
             "note": self.delete_note,
             "refusal": refusal,
-            "can_force": isinstance(refusal, ConflictError),
+            "can_force": self.can_force and isinstance(refusal, ConflictError),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/delete_row.html", context)

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from types import FrameType
 
 import psycopg
+from cryptography.fernet import Fernet
 from django.db import connection
 
 from runtime.embedded_postgres import EmbeddedPostgres
@@ -43,11 +44,15 @@ def prepared_for(argv: Sequence[str]) -> Iterator[None]:
     """Give a command its secret key and its database for as long as it runs."""
     if not _needs_database(argv):
         _provide("SECRET_KEY", secrets.token_urlsafe())
+        _provide("WAYBILL_ENCRYPTION_KEYS", _make_fernet_key())
         _provide("DATABASE_URL", NO_DATABASE)
         yield
         return
     if not _is_set("SECRET_KEY"):
         _provide("SECRET_KEY", load_secret(open_home() / "secret_key"))
+    if not _is_set("WAYBILL_ENCRYPTION_KEYS"):
+        keys = load_secret(open_home() / "encryption_keys", _make_fernet_key)
+        _provide("WAYBILL_ENCRYPTION_KEYS", keys)
     if _is_set("DATABASE_URL"):
         _check_reachable()
         yield
@@ -60,6 +65,10 @@ def prepared_for(argv: Sequence[str]) -> Iterator[None]:
 def _needs_database(argv: Sequence[str]) -> bool:
     asks_for_text = {"-h", "--help", "--version"} & set(argv)
     return not asks_for_text and (argv[1:] or [""])[0] not in COMMANDS_WITHOUT_DATABASE
+
+
+def _make_fernet_key() -> str:
+    return Fernet.generate_key().decode()
 
 
 def _is_set(name: str) -> bool:

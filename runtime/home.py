@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from runtime.errors import StartError
@@ -27,10 +28,15 @@ def open_home() -> Path:
     return folder
 
 
-def load_secret(path: Path) -> str:
+def make_secret() -> str:
+    """Return 48 random bytes as text."""
+    return secrets.token_urlsafe(48)
+
+
+def load_secret(path: Path, make: Callable[[], str] = make_secret) -> str:
     """Return the secret kept in a file only its owner can read, made on first use."""
     if not path.exists():
-        _store_once(path, secrets.token_urlsafe(48))
+        _store_once(path, make())
     return path.read_text().strip()
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config import settings
+from config import reads, settings
+from destinations.apps import check_endpoints
 
 
 @pytest.mark.parametrize(
@@ -21,3 +26,143 @@ def test_a_flag_that_is_neither_is_refused(monkeypatch):
     monkeypatch.setenv("SOME_FLAG", "maybe")
     with pytest.raises(ImproperlyConfigured, match="SOME_FLAG is true or false, not 'maybe'"):
         settings.flag("SOME_FLAG", default=False)
+
+
+KEY = Fernet.generate_key().decode()
+OTHER_KEY = Fernet.generate_key().decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (KEY, [KEY]),
+        (f"{KEY},{OTHER_KEY}", [KEY, OTHER_KEY]),
+        (f" {KEY} , {OTHER_KEY},\n", [KEY, OTHER_KEY]),
+    ],
+    ids=["one", "two", "spaced"],
+)
+def test_encryption_keys_are_read_in_their_order(monkeypatch, text, keys):
+    monkeypatch.setenv("SOME_KEYS", text)
+    assert settings.fernet_keys("SOME_KEYS") == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        # No key at all.
+        ("", "SOME_KEYS is empty"),
+        (" , ", "SOME_KEYS is empty"),
+        # Too short, too long, not base64, and a good one beside a bad one.
+        ("c2hvcnQ=", "SOME_KEYS holds keys of 32 bytes"),
+        (KEY[:-1] + KEY, "SOME_KEYS holds keys of 32 bytes"),
+        ("not base64!", "SOME_KEYS holds keys of 32 bytes"),
+        ("✓" * 32, "SOME_KEYS holds keys of 32 bytes"),
+        (f"{KEY},short", "SOME_KEYS holds keys of 32 bytes"),
+    ],
+    ids=["none", "blank", "short", "long", "no base64", "no ASCII", "one of two"],
+)
+def test_encryption_keys_that_are_none_are_refused_and_not_quoted(monkeypatch, text, complaint):
+    monkeypatch.setenv("SOME_KEYS", text)
+    with pytest.raises(ImproperlyConfigured, match=complaint) as refused:
+        settings.fernet_keys("SOME_KEYS")
+    assert KEY not in str(refused.value)
+
+
+def test_encryption_keys_must_be_set(monkeypatch):
+    monkeypatch.delenv("SOME_KEYS", raising=False)
+    with pytest.raises(ImproperlyConfigured, match="SOME_KEYS"):
+        settings.fernet_keys("SOME_KEYS")
+
+
+def test_encryption_keys_may_lie_in_a_file(monkeypatch, tmp_path):
+    (tmp_path / "keys").write_text(f"{KEY},{OTHER_KEY}\n")
+    monkeypatch.delenv("SOME_KEYS", raising=False)
+    monkeypatch.setenv("SOME_KEYS_FILE", str(tmp_path / "keys"))
+
+    assert settings.fernet_keys("SOME_KEYS") == [KEY, OTHER_KEY]
+
+
+@pytest.mark.parametrize("name", ["botocore", "aiobotocore", "urllib3", "google.auth"])
+def test_clients_that_write_secrets_down_at_debug_are_kept_from_it(name):
+    assert settings.LOGGING["loggers"][name]["level"] == "INFO"
+
+
+# --- where Waybill may call -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (reads.schemes, "https,http", {"https", "http"}),
+        (reads.schemes, " HTTPS ", {"https"}),
+        (reads.ports, "", ()),
+        (reads.ports, "443, 8000-8999,", ((443, 443), (8000, 8999))),
+        (reads.ports, "1-65535", ((1, 65_535),)),
+        (reads.networks, "", ()),
+        (
+            reads.networks,
+            "10.1.0.0/16,fd00::/8, 192.168.0.7",
+            tuple(map(ip_network, ("10.1.0.0/16", "fd00::/8", "192.168.0.7/32"))),
+        ),
+        (reads.hosts, "", set()),
+        (
+            reads.hosts,
+            "Hooks.Internal.example., *.svc.cluster.local,a_b,localhost",
+            {"hooks.internal.example", "*.svc.cluster.local", "a_b", "localhost"},
+        ),
+    ],
+)
+def test_a_list_of_what_may_be_called_is_read(read, text, value):
+    assert read("WAYBILL_X", text) == value
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (reads.schemes, ""),
+        (reads.schemes, "ftp"),
+        (reads.schemes, "https://"),
+        (reads.ports, "http"),
+        (reads.ports, "0"),
+        (reads.ports, "65536"),
+        (reads.ports, "9-8"),
+        (reads.ports, "-80"),
+        (reads.ports, "80-"),
+        (reads.ports, "8_0"),
+        (reads.ports, "²"),
+        (reads.networks, "10.0.0.1/8"),  # bits of a host
+        (reads.networks, "10.0.0"),
+        (reads.networks, "10.0.0.0/33"),
+        (reads.networks, "internal.example"),
+        (reads.hosts, "https://internal.example"),
+        (reads.hosts, "internal.example:80"),
+        (reads.hosts, "*"),  # everything
+        (reads.hosts, "a.*.example"),
+        (reads.hosts, "a..b"),
+        (reads.hosts, "bücher.example"),
+        (reads.hosts, "10.0.0.1"),
+        (reads.hosts, "::1"),
+    ],
+)
+def test_nonsense_in_a_list_is_refused_by_the_settings_name(read, text):
+    with pytest.raises(ImproperlyConfigured, match="WAYBILL_X"):
+        read("WAYBILL_X", text)
+
+
+@pytest.mark.parametrize("text", ["", "http://127.0.0.1:4566", "https://localstack.example/"])
+def test_an_endpoint_is_empty_or_looks_like_one(monkeypatch, text):
+    monkeypatch.setenv("SOME_ENDPOINT", text)
+    assert settings.endpoint("SOME_ENDPOINT", r"https?://[^/]+/?", "http://127.0.0.1:1") == text
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:4566", "http://", "http://a/b"])
+def test_an_endpoint_that_is_none_is_refused(monkeypatch, text):
+    monkeypatch.setenv("SOME_ENDPOINT", text)
+    with pytest.raises(ImproperlyConfigured, match="SOME_ENDPOINT looks like http://"):
+        settings.endpoint("SOME_ENDPOINT", r"https?://[^/]+/?", "http://127.0.0.1:1")
+
+
+def test_an_endpoint_for_tests_is_warned_of(monkeypatch):
+    monkeypatch.setattr(django_settings, "AWS_ENDPOINT", "http://127.0.0.1:1")
+    (warning,) = check_endpoints()
+    assert "WAYBILL_AWS_ENDPOINT" in warning.msg

@@ -74,7 +74,7 @@ def empty_home(monkeypatch):
 @pytest.fixture
 def bare(home, monkeypatch):
     """An operator who has set nothing."""
-    for name in ("DATABASE_URL", "SECRET_KEY"):
+    for name in ("DATABASE_URL", "SECRET_KEY", "WAYBILL_ENCRYPTION_KEYS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WAYBILL_HOME", str(home))
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "config.settings")

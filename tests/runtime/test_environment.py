@@ -4,6 +4,7 @@ import signal
 import sys
 
 import pytest
+from cryptography.fernet import Fernet
 
 from runtime.home import REPOSITORY
 from tests.runtime.conftest import find_servers, manage, wait_until
@@ -13,12 +14,12 @@ import os, sys
 from runtime import environment
 with environment.prepared_for(["manage.py", "migrate"]):
     print(os.environ["DATABASE_URL"], flush=True)
-    print(os.environ["SECRET_KEY"], flush=True)
+    print(os.environ["SECRET_KEY"], os.environ["WAYBILL_ENCRYPTION_KEYS"], flush=True)
     sys.stdin.read()
 """
 
 
-def test_a_command_gets_a_database_and_a_lasting_secret_key(bare, start_script):
+def test_a_command_gets_a_database_and_lasting_keys(bare, start_script):
     keys = []
     for _ in range(2):
         command = start_script(PREPARED)
@@ -29,7 +30,33 @@ def test_a_command_gets_a_database_and_a_lasting_secret_key(bare, start_script):
         assert not find_servers(bare)
 
     assert keys[0] == keys[1]
-    assert (bare / "secret_key").stat().st_mode & 0o777 == 0o600
+    for number, name in enumerate(("secret_key", "encryption_keys")):
+        assert (bare / name).stat().st_mode & 0o777 == 0o600
+        assert (bare / name).read_text().strip() == keys[0].split()[number]
+    Fernet((bare / "encryption_keys").read_text().strip())
+
+
+def test_encryption_keys_that_an_operator_gives_are_used_and_none_are_made(
+    bare, start_script, monkeypatch
+):
+    given = Fernet.generate_key().decode()
+    (bare / "encryption_keys").unlink(missing_ok=True)
+    monkeypatch.setenv("WAYBILL_ENCRYPTION_KEYS", given)
+    command = start_script(PREPARED)
+    command.stdout.readline()
+
+    assert command.stdout.readline().split()[1] == given
+    assert not (bare / "encryption_keys").exists()
+    command.communicate()
+
+
+def test_encryption_keys_that_are_none_are_one_clear_line(bare, monkeypatch):
+    monkeypatch.setenv("WAYBILL_ENCRYPTION_KEYS", "nonsense")
+    answer = manage("migrate", "--check")
+
+    assert answer.returncode == 2
+    assert "WAYBILL_ENCRYPTION_KEYS holds keys of 32 bytes" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -54,7 +81,7 @@ def test_an_unreachable_database_is_one_clear_line(bare, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://waybill:hidden@127.0.0.1:1/waybill")
     answer = manage("migrate")
 
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert "cannot be reached" in answer.stderr
     assert "correct DATABASE_URL" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
@@ -67,7 +94,7 @@ def test_a_home_that_cannot_be_used_is_one_clear_line(bare, monkeypatch):
     monkeypatch.setenv("WAYBILL_HOME", str(bare / "file"))
     answer = manage("migrate")
 
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert "set WAYBILL_HOME" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
 

@@ -105,5 +105,5 @@ def test_a_port_in_use_is_one_clear_line(bare):
         port = taken.getsockname()[1]
         refused = manage("run", f"--port={port}")
 
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr == f"Port {port} is in use: choose another one (PORT=8001).\n"

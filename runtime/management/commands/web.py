@@ -12,10 +12,11 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from runtime import ports, sessions, tether
+from runtime import ports, sessions, slots, tether
 
-# Connections that wait for a worker to take them, and requests a worker takes at once. The
-# requests beyond its threads wait inside of it, and beyond that number in the backlog.
+# Connections that wait for a worker to take them, and requests a worker takes at once beside those
+# that wait for something to happen. The requests beyond its threads wait inside of it, and beyond
+# that number in the backlog.
 BACKLOG = 1024
 BACKPRESSURE = 128
 STOP_SECONDS = 10
@@ -34,15 +35,23 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
         parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
         parser.add_argument("--workers", type=int, default=2, help="processes (%(default)s)")
-        parser.add_argument("--threads", type=int, default=4, help="of each process (%(default)s)")
+        parser.add_argument(
+            "--threads", type=int, default=4, help="that work, of each process (%(default)s)"
+        )
+        parser.add_argument(
+            "--waiting", type=int, default=512, help="calls that wait in each process (%(default)s)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
-        if options["workers"] < 1 or options["threads"] < 1 or not 1 <= port <= 65_535:
-            raise CommandError("--workers and --threads are at least 1, --port 1 to 65535.")
+        workers, threads, waiting = (options[name] for name in ("workers", "threads", "waiting"))
+        if min(workers, threads, waiting) < 1 or not 1 <= port <= 65_535:
+            raise CommandError(
+                "--workers, --threads and --waiting are at least 1, --port 1 to 65535."
+            )
         ports.check_free(host, port)
         if options["verbosity"]:
-            self.stdout.write(f"Serving at http://{host}:{port}, {options['workers']} workers.")
+            self.stdout.write(f"Serving at http://{host}:{port}, {workers} workers.")
         sessions.limit(**LIMITS)
         # A connection must not be shared by the processes that are forked from here.
         connections.close_all()
@@ -51,24 +60,29 @@ class Command(BaseCommand):
             address=host,
             port=port,
             interface=Interfaces.WSGI,
-            workers=options["workers"],
-            blocking_threads=options["threads"],
+            workers=workers,
+            # Started as they are needed: those that wait hold one each, and no slot.
+            blocking_threads=threads + waiting,
             backlog=BACKLOG,
-            backpressure=BACKPRESSURE,
+            backpressure=BACKPRESSURE + waiting,
             respawn_failed_workers=True,
             workers_kill_timeout=STOP_SECONDS,
             log_level=LogLevels.error,
         )
         # granian would reload on it; a closed terminal is to end the server.
         server.on_startup(partial(signal.signal, signal.SIGHUP, server.signal_handler_interrupt))
-        server.serve(target_loader=partial(load_in_worker, os.getpid()), wrap_loader=False)
+        server.serve(
+            target_loader=partial(load_in_worker, os.getpid(), threads, waiting), wrap_loader=False
+        )
 
 
-def load_in_worker(server_pid: int) -> WSGIHandler:
+def load_in_worker(server_pid: int, threads: int, waiting: int) -> slots.Application:
     """Load the application in a worker, which is not to outlive its server."""
     # Until the worker sets its own handlers it has a copy of its server's, which does nothing.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     tether.end_with_parent(server_pid)
     application: WSGIHandler = get_internal_wsgi_application()
-    return application
+    ours = slots.Slots(threads, waiting)
+    slots.install(ours)
+    return ours.serve(application)

@@ -1,0 +1,83 @@
+"""How the admin looks: its name, its colours, and what stands in its sidebar (Unfold)."""
+
+from __future__ import annotations
+
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _page(title: str, icon: str, model: str) -> dict[str, object]:
+    """An entry of the admin's sidebar: a model's list, for those who may look at it."""
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{name}_changelist"),
+        "permission": lambda request: request.user.has_perm(f"{app}.view_{name}"),
+    }
+
+
+# Slate and indigo: the colours of the statuses are left to the statuses.
+_INDIGO = {
+    "50": "oklch(96.2% .018 272.314)",
+    "100": "oklch(93% .034 272.788)",
+    "200": "oklch(87% .065 274.039)",
+    "300": "oklch(78.5% .115 274.713)",
+    "400": "oklch(67.3% .182 276.935)",
+    "500": "oklch(58.5% .233 277.117)",
+    "600": "oklch(51.1% .262 276.966)",
+    "700": "oklch(45.7% .24 277.023)",
+    "800": "oklch(39.8% .195 277.366)",
+    "900": "oklch(35.9% .144 278.697)",
+    "950": "oklch(25.7% .09 281.288)",
+}
+UNFOLD = {
+    "SITE_TITLE": "Waybill",
+    "SITE_HEADER": "Waybill",
+    "SITE_SUBHEADER": "Registry and dispatch of actions",
+    "SITE_SYMBOL": "local_shipping",
+    "SITE_URL": "/docs",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("orgs/favicon.svg")}
+    ],
+    "STYLES": [lambda _: static("orgs/admin.css")],
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "COLORS": {"primary": _INDIGO},
+    "DASHBOARD_CALLBACK": "operations.overview.show",
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": "Work",
+                "items": [
+                    _page("Actions", "conveyor_belt", "dispatch.actionrecord"),
+                    _page("Lanes", "road", "dispatch.lane"),
+                    _page("Lane uses", "alt_route", "dispatch.laneuse"),
+                    _page("Bulk operations", "dynamic_feed", "operations.bulkoperation"),
+                ],
+            },
+            {
+                "title": "Registry",
+                "items": [
+                    _page("Definitions", "contract", "actions.actiondefinition"),
+                    _page("Destinations", "flag", "destinations.destination"),
+                    _page("Credentials", "lock", "destinations.credential"),
+                    _page("Signing keys", "signature", "orgs.signingkey"),
+                ],
+            },
+            {
+                "title": "People",
+                "items": [
+                    _page("Organizations", "domain", "orgs.organization"),
+                    _page("Users", "person", "orgs.user"),
+                    _page("Memberships", "group", "orgs.membership"),
+                    _page("API keys", "key", "orgs.apikey"),
+                ],
+            },
+            {
+                "title": "House",
+                "items": [_page("Chores", "cleaning_services", "operations.chore")],
+            },
+        ],
+    },
+}

@@ -1,0 +1,132 @@
+"""Slots for work: how many of a web process's requests work at once, each with its connection.
+
+A process has a thread for every request it holds, but only so many of them work: a request takes
+a slot, and with it one of the few database connections that the process keeps open. A request
+that waits for something to happen leaves its slot meanwhile, and with it the connection, so that
+hundreds may wait beside the work of the others.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+Application = Callable[..., Any]
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Slots:
+    """`count` slots, and at most `most_away` requests that have left theirs."""
+
+    def __init__(self, count: int, most_away: int) -> None:
+        # The last one that was given back is the next one taken: its connection is awake.
+        self._free: queue.LifoQueue[BaseDatabaseWrapper] = queue.LifoQueue()
+        for _ in range(count):
+            self._free.put(_make_connection())
+        self._away = threading.BoundedSemaphore(most_away)
+        self._stopping = threading.Event()
+
+    def serve(self, application: Application) -> Application:
+        """The WSGI application, each of whose requests works in a slot."""
+
+        def in_slot(environ: dict[str, Any], start_response: Any) -> Any:
+            self._take()
+            try:
+                return application(environ, start_response)
+            finally:
+                self._give_back()
+
+        return in_slot
+
+    @contextmanager
+    def left(self) -> Iterator[bool]:
+        """Out of the slot for a while; False, and still in it, where that may not be."""
+        # An open transaction cannot be lent to the next one who works.
+        stays = self._stopping.is_set() or connection.in_atomic_block
+        if stays or not self._away.acquire(blocking=False):
+            yield False
+            return
+        self._give_back()
+        try:
+            yield True
+        finally:
+            self._away.release()
+            self._take()
+            # As at the start of a request: it may have gone stale.
+            connection.close_if_unusable_or_obsolete()
+
+    def stop(self) -> None:
+        """From here on nobody leaves a slot to wait."""
+        self._stopping.set()
+        for call in _on_stop:
+            call()
+
+    def _take(self) -> None:
+        connections[DEFAULT_DB_ALIAS] = self._free.get()
+
+    def _give_back(self) -> None:
+        mine = connections[DEFAULT_DB_ALIAS]
+        del connections[DEFAULT_DB_ALIAS]
+        self._free.put(mine)
+
+
+_installed: list[Slots] = []
+_on_stop: list[Callable[[], None]] = []
+
+
+def install(slots: Slots) -> None:
+    """Make them the slots of this process. Its main thread calls this, once."""
+    _installed.append(slots)
+    _watch_signals(slots.stop)
+
+
+def on_stop(call: Callable[[], None]) -> None:
+    """Have it called when a process with slots is to end, so that nobody in it waits longer."""
+    _on_stop.append(call)
+
+
+@contextmanager
+def left() -> Iterator[bool]:
+    """Without a slot and without a connection: whether the caller may wait in here.
+
+    In a process without slots, as under another server, the connection is closed.
+    """
+    if _installed:
+        with _installed[0].left() as may_wait:
+            yield may_wait
+    else:
+        if not connection.in_atomic_block:
+            connection.close()
+        yield True
+
+
+def _make_connection() -> BaseDatabaseWrapper:
+    made: BaseDatabaseWrapper = connections.create_connection(DEFAULT_DB_ALIAS)
+    # One thread after the other has it, never two at once.
+    made.inc_thread_sharing()
+    return made
+
+
+def _watch_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` when a signal to end arrives, whoever handles it.
+
+    The server installs its own handlers after this, and tells nobody.
+    """
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while not any(number in ENDINGS for number in os.read(ours, 64)):
+            pass
+        stop()
+
+    threading.Thread(target=watch, name="slots", daemon=True).start()
