@@ -11,28 +11,42 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from destinations import services
 from destinations.forms import DestinationForm
+from destinations.key_admin import CredentialAdmin, SigningKeyAdmin
 from destinations.kinds import is_pushed
-from destinations.models import Destination
+from destinations.models import Credential, Destination
+from destinations.trial_admin import TriedAdmin
+from orgs.models import SigningKey
 from orgs.windows import LiveFilter, SavedByService, badge, pretty, tag_badges
 
+admin.site.register(Credential, CredentialAdmin)
+admin.site.register(SigningKey, SigningKeyAdmin)
 
-class DestinationAdmin(SavedByService):
+KEYS = ("credential", "signing_key")
+
+
+class DestinationAdmin(TriedAdmin, SavedByService):
     """Where work goes."""
 
+    # Its service asks a name server.
+    saves_in_transaction = False
     form = DestinationForm
     list_display = ("label", "kind", "org", "shown_tags", "state", "updated_at")
     list_filter = (LiveFilter, "type", ("org", AutocompleteSelectFilter))
     list_select_related = ("org",)
     search_fields = ("label",)
-    autocomplete_fields = ("org",)
+    autocomplete_fields = ("org", "credential", "signing_key")
     show_facets = admin.ShowFacets.NEVER
-    add_fieldsets = ((None, {"fields": ("org", "label", "type", "config", "tags")}),)
+    add_fieldsets = (
+        (None, {"fields": ("org", "label", "type", "config", "tags")}),
+        ("Keys", {"fields": KEYS}),
+    )
     fieldsets = (
         (None, {"fields": ("org", "label", "kind", "config", "tags")}),
+        ("Keys", {"fields": KEYS}),
         ("Facts", {"fields": ("id", "state", "paused_at", "created_at", "updated_at")}),
     )
     shown_fieldsets = (
-        (None, {"fields": ("org", "label", "kind", "shown_config", "shown_tags")}),
+        (None, {"fields": ("org", "label", "kind", "shown_config", "shown_tags", *KEYS)}),
         ("Facts", {"fields": ("id", "created_at", "updated_at", "deleted_at")}),
     )
 
@@ -74,6 +88,9 @@ class DestinationAdmin(SavedByService):
     ) -> None:
         """Create or update it as the API would."""
         values = {name: form.cleaned_data[name] for name in ("label", "config", "tags")}
+        for name in KEYS:
+            chosen = form.cleaned_data[name]
+            values[f"{name}_id"] = chosen and chosen.pk
         if change:
             services.update_destination(destination=obj, changes=values)
         else:

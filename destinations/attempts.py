@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from destinations import keys
+from destinations.keys import NO_KEYS, Keys
 
 ATTEMPT_SECONDS = 30.0
 
@@ -24,7 +27,42 @@ class Attempt:
     config: dict[str, Any]
     payload: bytes
     ends: float
+    # Only for those kinds that name it (`kinds.needs_variant`), else empty.
+    variant: str = ""
+    lane_id: int = 0
+    keys: Keys = NO_KEYS
+    # Whether somebody only wants to see what happens: no action stands behind it.
+    is_test: bool = False
+    # When it was claimed, in Unix time by the database's clock; 0 where nobody has claimed it.
+    claimed_at: float = 0.0
+    destination_id: int = 0
+    # The tokens fetched with the credential for it, as secret as the credential itself.
+    granted: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def unix_now(self) -> int:
+        """The time, by the database's clock where it is known: this machine's may be wrong."""
+        if not self.claimed_at:
+            return int(time.time())
+        return int(self.claimed_at + ATTEMPT_SECONDS - self.seconds_left())
 
     def seconds_left(self) -> float:
         """How long this attempt may still take."""
         return max(0.001, self.ends - time.monotonic())
+
+    def conceal(self, text: str) -> str:
+        """The text without what is secret: a destination may send back what it was sent."""
+        return keys.conceal(self.keys, text, self.granted)
+
+    def attributes(self) -> dict[str, str]:
+        """What a message says of itself beside its payload."""
+        said = {"actionid": str(self.record_id), "attempt": str(self.number)}
+        if self.variant:
+            said["variant"] = self.variant
+        if self.is_test:
+            said["test"] = "true"
+        return said
+
+    def message_size(self) -> int:
+        """The bytes of the payload and of the attributes."""
+        said = self.attributes().items()
+        return len(self.payload) + sum(len(name) + len(value.encode()) for name, value in said)

@@ -1,7 +1,8 @@
-"""Forms on JSON: a field that draws its JSON Schema, and the form of a destination."""
+"""Forms on JSON: fields that draw their JSON Schema, of destinations and credentials."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -10,14 +11,20 @@ from django import forms
 from django.forms.widgets import Media
 from django_jsonform.constants import JOIN_SYMBOL
 from django_jsonform.widgets import JSONFormWidget
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
 
 from config import strictjson, validation
 from config.errors import DomainError, Fault
-from destinations import jsonforms, kinds
+from destinations import jsonforms, kinds, secret_forms
+from destinations.credentials import SHAPES
 from destinations.kinds import KINDS
-from destinations.models import Destination, Kind
+from destinations.models import Credential, CredentialType, Destination, Kind
 from destinations.schemas import TAGS
+from orgs.models import SigningKey
 from orgs.windows import ServiceForm, split_pointer
 
 Judge = Callable[[Any], list[Fault]]
@@ -101,7 +108,13 @@ def judge_by(schema: dict[str, Any]) -> Judge:
 
 
 class DestinationForm(ServiceForm):
-    """A destination; the form of its config is drawn from its type's own schema."""
+    """A destination; the form of its config is drawn from its type's own schema.
+
+    Which credentials and signing keys can be chosen depends on its organization and type: the
+    page's script tells them to whoever searches.
+    """
+
+    field_names = {"credential_id": "credential", "signing_key_id": "signing_key"}
 
     type = forms.ChoiceField(
         choices=[(kind, kind) for kind in Kind.values], widget=UnfoldAdminSelectWidget
@@ -113,7 +126,11 @@ class DestinationForm(ServiceForm):
 
     class Meta:
         model = Destination
-        fields = ("org", "label", "type", "config", "tags")
+        fields = ("org", "label", "type", "config", "tags", "credential", "signing_key")
+        help_texts = {
+            "credential": "Of this organization, and of a type that the destination takes.",
+            "signing_key": "Deliveries to a webhook bear its signature (Standard Webhooks).",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -139,6 +156,10 @@ class DestinationForm(ServiceForm):
                 for name, module in KINDS.items()
             }
             config.widget.attrs["data-schemas"] = json.dumps(drawn)
+            config.widget.attrs["data-field"] = "id_config"
+        else:
+            config.widget.attrs["data-org"] = str(self.instance.org_id)
+            config.widget.attrs["data-kind"] = kind
 
     def clean_config(self) -> dict[str, Any]:
         """The config, with the keys that its schema admits without naming them."""
@@ -149,3 +170,118 @@ class DestinationForm(ServiceForm):
     def clean_tags(self) -> dict[str, str] | None:
         """The tags; none is null."""
         return self.cleaned_data["tags"] or None
+
+
+class SecretField(DrawnJSONField):
+    """The secret of a credential. It is written and never read: nobody gets it back in a page."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(schema=secret_forms.SCHEMAS[CredentialType.HTTP_AUTH_HEADERS], **kwargs)
+        self.draw_type(CredentialType.HTTP_AUTH_HEADERS)
+
+    def draw_type(self, kind: str) -> None:
+        """Follow this type of credential."""
+        self.kind = kind
+        self.draw(secret_forms.SCHEMAS[kind], judge=functools.partial(secret_forms.judge, kind))
+
+    def to_python(self, value: str | None) -> Any:
+        """The secret behind the form's data; None where nothing was typed."""
+        typed = super().to_python(value)
+        try:
+            return secret_forms.read(self.kind, typed) if typed else None
+        except DomainError as error:
+            raise forms.ValidationError(f"This is no JSON key file: {error}") from error
+
+    def validate(self, value: Any) -> None:
+        """Refuse what the API refuses; each fault says where, for the inputs are empty again."""
+        if value is None:
+            if self.required:
+                raise forms.ValidationError("This field is required.")
+            return
+        faults = self.judge(value)
+        if faults:
+            told = [f"{fault.message} (at {fault.pointer})" for fault in faults]
+            raise forms.ValidationError([*told, "Nothing of it is kept: type it again."])
+
+    def mark(self, path: Sequence[str], message: str) -> None:
+        """Its faults stand beside it."""
+
+    def prepare_value(self, value: Any) -> str:
+        """An empty form, whatever was typed."""
+        return super().prepare_value({})
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether anything was typed."""
+        return super().has_changed(None, data)
+
+
+class ObjectField(forms.JSONField):
+    """A JSON object as text, read as the API reads it."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def to_python(self, value: Any) -> Any:
+        """The object; none is an empty one."""
+        try:
+            read = strictjson.parse((value or "{}").encode())
+        except DomainError as error:
+            raise forms.ValidationError(str(error)) from error
+        if not isinstance(read, dict):
+            raise forms.ValidationError("This is not a JSON object.")
+        return read
+
+
+class CredentialForm(ServiceForm):
+    """A credential; the form of its secret is drawn from its type's own schema."""
+
+    field_names = {"secret": "new_secret"}
+    type = forms.ChoiceField(choices=CredentialType.choices, widget=UnfoldAdminSelectWidget)
+    new_secret = SecretField(label="secret")
+    metadata = ObjectField(
+        required=False, help_text="Whatever you want to know of it. Everybody may read it."
+    )
+
+    class Meta:
+        model = Credential
+        fields = ("org", "label", "type", "metadata", "expires_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        first = CredentialType.HTTP_AUTH_HEADERS
+        kind = self.instance.type or self.data.get("type") or self.initial.setdefault("type", first)
+        secret = cast(SecretField, self.fields["new_secret"])
+        secret.draw_type(kind if kind in SHAPES else first)
+        if self.instance.pk is None:
+            drawn = {name: jsonforms.draw(one) for name, one in secret_forms.SCHEMAS.items()}
+            secret.widget.attrs |= {
+                "data-schemas": json.dumps(drawn),
+                "data-field": "id_new_secret",
+            }
+        else:
+            secret.required = False
+            secret.help_text = (
+                f"Version {self.instance.version} is stored, and never shown. Left empty it stays; "
+                "what is typed replaces all of it."
+            )
+
+
+class SigningKeyForm(ServiceForm):
+    """A signing key; its secret is given once, or made."""
+
+    field_names = {"secret": "new_secret"}
+    new_secret = forms.CharField(
+        label="secret",
+        required=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text="whsec_ and base64 of 24 to 64 random bytes. Left empty, one is made.",
+    )
+
+    class Meta:
+        model = SigningKey
+        fields = ("org", "label")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            # A rotation gives it another one.
+            del self.fields["new_secret"]

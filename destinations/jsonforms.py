@@ -15,7 +15,7 @@ from typing import Any
 JSON = Any
 Schema = dict[str, Any]
 NOT_SET: Schema = {"type": "object", "title": "Not set", "properties": {}}
-SPELT = {"url": "URL", "id": "ID", "sla": "SLA", "ms": "(ms)"}
+SPELT = {"url": "URL", "id": "ID", "sla": "SLA", "ms": "(ms)", "tls": "TLS", "arn": "ARN"}
 
 
 class MapError(ValueError):
@@ -42,8 +42,14 @@ def draw(schema: Schema, example: JSON = None, *, required: bool = True) -> Sche
             for key, value in schema.get("properties", {}).items()
         }
         drawn.pop("additionalProperties", None)
+        if not required:
+            # All of it may be left empty; its validator knows what goes together.
+            drawn.pop("required", None)
     elif example is not None:
         drawn["placeholder"] = str(example)
+    if drawn.pop("contentMediaType", None):
+        # A text of several lines, which an input would join.
+        drawn["widget"] = "textarea"
     return drawn
 
 

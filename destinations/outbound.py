@@ -1,32 +1,50 @@
 """Every HTTP call Waybill makes goes out here: checked, pinned, bounded.
 
-The name is resolved once for a connection and every address it has is judged; one that is
-not public refuses the host. aiohttp connects to the very addresses that were judged, so a
-name cannot point elsewhere between check and use. Redirects are not followed.
+The name is resolved once for a connection and every address it has is judged (`addresses`); one
+that may not be called refuses the host. aiohttp connects to the very addresses that were judged,
+so a name cannot point elsewhere between check and use. Redirects are not followed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import functools
-import ipaddress
+import queue
 import re
 import socket
-from collections.abc import Mapping
+import ssl
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import RawResponseMessage
 from aiohttp.resolver import ThreadedResolver
+from aiohttp.streams import StreamReader
 from yarl import URL
 
-from config.errors import RuleError
+from config.errors import Fault, pointer
+from destinations import addresses
+from destinations.addresses import AddressRefusedError as AddressRefusedError
+from destinations.addresses import Policy
+from destinations.outcomes import Outcome, Verdict
+from runtime import slots
 
 KEPT_BYTES = 65_536
 CONNECT_SECONDS = 5
 IDLE_SECONDS = 15
+# How long the addresses of a name are used for further connections.
+NAME_SECONDS = 30
+# What a resolver says of itself: it reached no name server, or had no memory. That there is no
+# such name is another answer, and the destination's fault.
+RESOLVER_FAULTS = frozenset({socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM})
+SOCKET_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL})
 # Hop-by-hop (RFC 9110 section 7.6.1), or decided by the connection.
 RESERVED_HEADERS = frozenset(
     [
@@ -44,27 +62,13 @@ RESERVED_HEADERS = frozenset(
         "expect",
     ]
 )
-# As Debian's /etc/hosts and RFC 6761 name it.
-LOOPBACK_NAMES = frozenset(["localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"])
-# Special-purpose addresses that `ipaddress` calls global, or does in some of its releases.
-SPECIAL_NETWORKS = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "192.0.0.0/24",  # IETF protocol assignments
-        "192.88.99.0/24",  # relays of 6to4, which are no more (RFC 7526)
-        "64:ff9b:1::/48",  # NAT64 inside a network (RFC 8215)
-        "2001::/23",  # IETF protocol assignments, Teredo among them
-        "3fff::/20",  # documentation (RFC 9637)
-        "5f00::/16",  # segment routing (RFC 9602)
-        "fec0::/10",  # site-local (RFC 3879)
-    )
-)
-
-
-class AddressRefusedError(RuleError):
-    """The URL may not be called: its scheme, its shape, or where it leads."""
-
-    code = "ADDRESS_REFUSED"
+# Interim answers (100 Continue, 103 Early Hints) that a server may give before its answer.
+MOST_INTERIM = 16
+# How long a save waits for a name server; what is not known by then is judged at each attempt.
+LOOK_UP_SECONDS = 2.0
+# How many of these a process asks for at once: a resolver may keep its thread for long.
+MOST_LOOK_UPS = 32
+_looking = threading.BoundedSemaphore(MOST_LOOK_UPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,84 +94,135 @@ class RequestBody(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-@functools.lru_cache(maxsize=4_096)
 def check_url(url: str, *, allow_private: bool) -> None:
     """Refuse what can be refused without the network: `AddressRefusedError` says why."""
-    try:
-        # Read as aiohttp will read it, so that both mean the same host.
-        target = URL(url)
-        host = (target.raw_host or "").rstrip(".")
-        host.encode("idna")
-        has_credentials = "@" in urlsplit(url).netloc
-    except ValueError as error:
-        raise AddressRefusedError(f"The URL cannot be read: {error}.") from error
-    if target.scheme not in {"http", "https"}:
-        raise AddressRefusedError("The URL must start with https:// or http://.")
-    if not host:
-        raise AddressRefusedError("The URL names no host.")
-    if target.port == 0:
-        raise AddressRefusedError("The URL's port is 0.")
-    if has_credentials:
-        raise AddressRefusedError("The URL holds credentials; put them into a credential.")
+    addresses.check_url(url, addresses.read_policy(allow_private=allow_private))
+
+
+def check_target(url: str, *, allow_private: bool) -> None:
+    """Refuse also what the name leads to now. Blocks, for two seconds at most.
+
+    A name that does not resolve, or not by then, passes: each attempt asks again.
+    """
+    policy = addresses.read_policy(allow_private=allow_private)
+    addresses.check_url(url, policy)
+    host = URL(url).raw_host or ""
+    # Then it is only a cloud's metadata that an attempt would refuse: not worth the wait.
     if not allow_private:
-        _check_host(host)
+        for address in look_up(host, LOOK_UP_SECONDS):
+            addresses.check_address(address, policy, host=host)
 
 
-def _check_host(host: str) -> None:
-    if host in LOOPBACK_NAMES or host.endswith(".localhost"):
-        raise AddressRefusedError(f"{host} is this machine.")
+def find_target_faults(url: str, at: tuple[str | int, ...], *, allow_private: bool) -> list[Fault]:
+    """The same as a fault with its pointer."""
     try:
-        # Reads 127.1, 0x7f000001 and 2130706433 as the resolver would; asks no name server.
-        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except OSError as error:
-        if ":" in host:
-            raise AddressRefusedError(f"{host} is no IPv6 address.") from error
-        return
-    for *_, address in found:
-        check_address(str(address[0]))
+        check_target(url, allow_private=allow_private)
+    except AddressRefusedError as error:
+        return [Fault(error.code, str(error), pointer(at))]
+    return []
 
 
-def check_address(address: str) -> None:
-    """Refuse an address that is not public, also when it is wrapped in an IPv6 one."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or _nat64(ip) or ip
-    special = any(ip in network for network in SPECIAL_NETWORKS)
-    if special or not ip.is_global or ip.is_multicast or ip.is_reserved:
-        raise AddressRefusedError(f"{address} is not a public address.")
+def look_up(host: str, seconds: float) -> list[str]:
+    """The addresses of a name; none where a name server has none, or is slow, or too much asked.
+
+    Whoever waits for them has left its slot to others meanwhile.
+    """
+    with slots.left() as may_wait:
+        if not may_wait or not _looking.acquire(blocking=False):
+            return []
+        try:
+            found = _start_look_up(host)
+        except RuntimeError:
+            # No thread could be started.
+            _looking.release()
+            raise
+        try:
+            return found.get(timeout=seconds)
+        except queue.Empty:
+            return []
 
 
-def _nat64(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address inside 64:ff9b::/96 (RFC 6052)."""
-    inside = ip in ipaddress.IPv6Network("64:ff9b::/96")
-    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if inside else None
+def _start_look_up(host: str) -> queue.SimpleQueue[list[str]]:
+    """Where the addresses are going to be; then another one may be asked for."""
+    found: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            known = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            known = []
+        finally:
+            _looking.release()
+        found.put([str(address[0]) for *_, address in known])
+
+    # A resolver cannot be interrupted: its thread is left to end by itself.
+    threading.Thread(target=ask, name="look up", daemon=True).start()
+    return found
 
 
 class CheckedResolver(AbstractResolver):
     """Resolves names and refuses those with any address that may not be called."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
         self._resolver = ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of the host, all of them public."""
+        """The addresses of the host, all of which may be called."""
         found = await self._resolver.resolve(host, port, family)
         for result in found:
-            check_address(result["host"])
+            addresses.check_address(result["host"], self._policy, host=host)
         return found
 
     async def close(self) -> None:
         """Nothing is held open."""
 
 
+class BoundedHandler(ResponseHandler):
+    """A connection that ends when a server gives interim answers without end."""
+
+    interim = 0
+
+    def set_response_params(self, **options: Any) -> None:
+        """Begins the next answer."""
+        self.interim = 0
+        super().set_response_params(**options)
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """Passes on what has been read: an interim answer, or the head of the answer."""
+        self.interim += 100 <= data[0].code < 200
+        if self.interim <= MOST_INTERIM:
+            super().feed_data(data, size)
+        elif self.transport is not None and not self.transport.is_closing():
+            self.transport.close()
+            self.set_exception(aiohttp.ClientPayloadError("Interim answers without end."))
+
+
+class Connector(aiohttp.TCPConnector):
+    """Connects to checked addresses only."""
+
+    def __init__(self, policy: Policy, **options: Any) -> None:
+        super().__init__(resolver=CheckedResolver(policy), ssl=make_tls_context(), **options)
+        # There is no public way to say what a connection is read by.
+        factory: Any = functools.partial(BoundedHandler, loop=self._loop)
+        self._factory = factory
+
+
+def make_tls_context() -> ssl.SSLContext:
+    """A context that verifies servers by the machine's certificates, or `SSL_CERT_FILE`'s."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 def open_session(*, allow_private: bool, connections: int) -> aiohttp.ClientSession:
     """A session for many calls at once; close it when done."""
-    connector = aiohttp.TCPConnector(
+    connector = Connector(
+        addresses.read_policy(allow_private=allow_private),
         limit=connections,
-        resolver=ThreadedResolver() if allow_private else CheckedResolver(),
-        ttl_dns_cache=30,
+        ttl_dns_cache=NAME_SECONDS,
         keepalive_timeout=IDLE_SECONDS,
     )
     return aiohttp.ClientSession(
@@ -181,7 +236,7 @@ def open_session(*, allow_private: bool, connections: int) -> aiohttp.ClientSess
     )
 
 
-async def post(
+async def post(  # noqa: PLR0913 -- what a request is made of, all by keyword
     session: aiohttp.ClientSession,
     url: str,
     *,
@@ -189,28 +244,103 @@ async def post(
     body: bytes | RequestBody,
     seconds: float,
     allow_private: bool,
+    tls: ssl.SSLContext | None = None,
 ) -> Answer:
     """POST the body and read the answer within `seconds`, all included.
 
-    Raises `AddressRefusedError`, `aiohttp.ClientError` or `TimeoutError`; a `RequestBody`
-    knows whether it was sent.
+    `tls` shows the server a certificate of ours; connections are kept apart by it. Raises
+    `AddressRefusedError`, `aiohttp.ClientError` or `TimeoutError`; a `RequestBody` knows whether
+    it was sent.
     """
+    request = _request(
+        session, "POST", url, headers=headers, body=body, allow_private=allow_private, tls=tls
+    )
+    async with asyncio.timeout(seconds), request as response:
+        kept = await read_start(response, KEPT_BYTES)
+        _end(response)
+        return Answer(response.status, lower_names(response.headers), kept)
+
+
+@contextlib.asynccontextmanager
+async def call(  # noqa: PLR0913 -- what a request is made of, all by keyword
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | RequestBody | None,
+    allow_private: bool,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """The answer as it begins; whoever reads it bounds its size, and the time of all of it.
+
+    What is not read by the end ends the connection. Raises what `post` raises.
+    """
+    async with _request(
+        session, method, url, headers=headers, body=body, allow_private=allow_private, tls=tls
+    ) as response:
+        yield response
+        _end(response)
+
+
+def _request(  # noqa: PLR0913 -- what a request is made of, all by keyword
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | RequestBody | None,
+    allow_private: bool,
+    tls: ssl.SSLContext | None,
+) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    """The request, sent when it is entered. Each delivery makes one: no generator stands around."""
     check_url(url, allow_private=allow_private)
-    async with (
-        asyncio.timeout(seconds),
-        session.post(url, data=body, headers=headers, allow_redirects=False) as response,
-    ):
-        kept = await _read_start(response)
-        if not response.content.at_eof():
-            response.close()
-        lowered = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, lowered, kept)
+    return session.request(
+        method, url, data=body, headers=headers, allow_redirects=False, ssl=tls or True
+    )
 
 
-async def _read_start(response: aiohttp.ClientResponse) -> bytes:
+def _end(response: aiohttp.ClientResponse) -> None:
+    """End the connection where there is more than has been read."""
+    if not response.content.at_eof():
+        response.close()
+
+
+def judge_silence(error: Exception, *, sent: bool) -> Outcome:
+    """What it means that no answer came to a `post`: whether the request was sent decides."""
+    if sent:
+        said = "no answer in time" if isinstance(error, TimeoutError) else _name(error)
+        message = f"Sent, but {said}; it may have been done."
+        return Outcome(Verdict.AMBIGUOUS, message, said=False, sent=True)
+    if isinstance(error, TimeoutError):
+        message = "No connection in time; nothing was sent."
+        return Outcome(Verdict.UNAVAILABLE, message, said=False, sent=False)
+    verdict = Verdict.OURS if _is_ours(error) else Verdict.UNAVAILABLE
+    return Outcome(verdict, _name(error), said=False, sent=False)
+
+
+def _name(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether it is this machine that failed: its resolver, which says so, or its sockets."""
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        return False
+    ours = RESOLVER_FAULTS if isinstance(error, aiohttp.ClientConnectorDNSError) else SOCKET_FAULTS
+    return error.os_error.errno in ours
+
+
+def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers by lower-case names."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+async def read_start(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """So many bytes of the body, or all of it."""
     kept: list[bytes] = []
     size = 0
-    while size < KEPT_BYTES and (chunk := await response.content.read(KEPT_BYTES - size)):
+    while size < most and (chunk := await response.content.read(most - size)):
         kept.append(chunk)
         size += len(chunk)
     return b"".join(kept)

@@ -48,6 +48,10 @@ class Outcome:
     status: int | None = None
     said: bool = field(default=True, compare=False)
     sent: bool | None = None
+    # What the destination gave back, as JSON, where that is kept with the action.
+    result: str | None = None
+    # The start of the answer, for whoever tries a destination.
+    answer: bytes = field(default=b"", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Keeps of the message what a text column can hold."""

@@ -1,4 +1,4 @@
-"""Destinations: create, list, get, update. Deleting is in `dispatch`, which knows the open work."""
+"""Destinations and credentials. Deleting a destination is in `dispatch`: it knows the open work."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from rest_framework.response import Response
 from config import paging
 from config.api import operation, reply
 from config.openapi import page_of
-from destinations import schemas, serializers, services
+from config.parsing import read_timestamp
+from destinations import schemas, serializers, services, trials
+from destinations.credentials import SHAPES
 from destinations.kinds import webhook
-from destinations.models import Destination
+from destinations.models import Credential, CredentialType, Destination
 from orgs.scope import OrgView
 
 
@@ -67,3 +69,104 @@ class DestinationView(OrgView):
         destination = self.find_row(Destination.objects.all(), id)
         updated = services.update_destination(destination=destination, changes=body)
         return reply(serializers.show_destination(updated))
+
+
+class TrialView(OrgView):
+    """`/v1/orgs/{org_id}/destinations/{id}/test`."""
+
+    tag = "destinations"
+
+    @operation(
+        summary="Test a destination",
+        description="Sends it a delivery that is marked as a test (`x-waybill-test: true`), now, "
+        "also where it is paused, and waits up to ten seconds for what happens. No action stands "
+        "behind it, and nothing is stored.",
+        body=schemas.NEW_TRIAL,
+        data=schemas.TRIAL,
+        refuses=(422,),
+        example={"input": {"recipient": "user@example.com"}, "variant": "send_email"},
+    )
+    def post(self, request: Request, org_id: int, id: int, body: dict[str, Any]) -> Response:
+        """What happened to it."""
+        destination = self.find_row(Destination.objects.all(), id)
+        return reply(
+            serializers.show_trial(trials.try_destination(destination=destination, **body))
+        )
+
+
+class CredentialsView(OrgView):
+    """`/v1/orgs/{org_id}/credentials`."""
+
+    tag = "credentials"
+
+    @operation(
+        summary="Create a credential",
+        description="The secret is encrypted, and never shown again.",
+        body=schemas.NEW_CREDENTIAL,
+        shown_body=schemas.SHOWN_NEW_CREDENTIAL,
+        data=schemas.CREDENTIAL,
+        refuses=(409, 422),
+        quotes=False,
+        example={
+            "type": "http_auth_headers",
+            "label": "orders key",
+            "secret": SHAPES[CredentialType.HTTP_AUTH_HEADERS].example,
+        },
+    )
+    def put(self, request: Request, org_id: int, body: dict[str, Any]) -> Response:
+        """A new credential."""
+        made = services.create_credential(org_id=org_id, **_with_expiry(body))
+        return reply(serializers.show_credential(made))
+
+    @operation(
+        summary="List credentials", data=page_of(schemas.CREDENTIAL), query=paging.PARAMETERS
+    )
+    def get(self, request: Request, org_id: int) -> Response:
+        """The organization's credentials, oldest first, without their secrets."""
+        rows = Credential.objects.of_org(org_id)
+        fields = {"id": "id", "label": "label", "type": "type"}
+        return reply(paging.answer_page(request, rows, serializers.show_credential, fields=fields))
+
+
+class CredentialView(OrgView):
+    """`/v1/orgs/{org_id}/credentials/{id}`."""
+
+    tag = "credentials"
+
+    @operation(summary="Fetch a credential by id", data=schemas.CREDENTIAL)
+    def get(self, request: Request, org_id: int, id: int) -> Response:
+        """One credential, without its secret."""
+        return reply(serializers.show_credential(self.find_row(Credential.objects.all(), id)))
+
+    @operation(
+        summary="Update a credential",
+        description="Absent fields stay. A new `secret` replaces the whole of the old one, makes "
+        "the next `version`, and is used from the next attempt on; `type` never changes.",
+        body=schemas.CREDENTIAL_CHANGES,
+        data=schemas.CREDENTIAL,
+        refuses=(409, 422),
+        quotes=False,
+        example={"secret": {"X-Api-Key": "a n3w s3cret"}},
+    )
+    def post(self, request: Request, org_id: int, id: int, body: dict[str, Any]) -> Response:
+        """The credential as changed."""
+        credential = self.find_row(Credential.objects.all(), id)
+        changed = services.update_credential(credential=credential, changes=_with_expiry(body))
+        return reply(serializers.show_credential(changed))
+
+    @operation(
+        summary="Delete a credential",
+        description="409 names the destinations that use it.",
+        data=schemas.CREDENTIAL,
+        refuses=(409,),
+    )
+    def delete(self, request: Request, org_id: int, id: int) -> Response:
+        """The credential, which nothing uses."""
+        credential = self.find_row(Credential.objects.all(), id)
+        return reply(serializers.show_credential(services.delete_credential(credential=credential)))
+
+
+def _with_expiry(body: dict[str, Any]) -> dict[str, Any]:
+    """The body with its `expires_at` read."""
+    ends = body.get("expires_at")
+    return body | {"expires_at": read_timestamp(ends, name="expires_at")} if ends else body

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 from config import validation
 from config.errors import Fault
+from destinations import keys, outbound
+from destinations.attempts import Attempt
+from destinations.authorization import NoAnswerError
+from destinations.clients import Clients
 from destinations.kinds import aws_sqs, default_sink, google_pubsub, mcp, sdk, webhook
 from destinations.models import Kind
+from destinations.outcomes import Outcome, Verdict
+
+logger = logging.getLogger(__name__)
 
 KINDS: dict[str, ModuleType] = {
     Kind.WEBHOOK: webhook,
@@ -30,6 +40,49 @@ def find_config_faults(kind: str, config: Any) -> list[Fault]:
     return faults or (check(config) if check else [])
 
 
+def find_target_faults(kind: str, config: dict[str, Any], *, allow_private: bool) -> list[Fault]:
+    """What is wrong with where a valid config leads now; asks a name server, and may wait."""
+    name = getattr(KINDS[kind], "ADDRESS", None)
+    if name is None:
+        return []
+    return outbound.find_target_faults(config[name], ("config", name), allow_private=allow_private)
+
+
 def is_pushed(kind: str) -> bool:
-    """Whether the dispatcher delivers this kind today. Others wait outside the claim index."""
+    """Whether the dispatcher delivers this kind. The others' actions are pulled, or kept."""
     return hasattr(KINDS[kind], "deliver")
+
+
+async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
+    """The outcome of one attempt, whatever happens.
+
+    What is wrong with its keys is our fault, not the destination's: it is retried, and does not
+    slow the lane.
+    """
+    if attempt.keys.fault:
+        return Outcome(Verdict.OURS, attempt.keys.fault, said=False, sent=False)
+    try:
+        outcome: Outcome = await KINDS[attempt.type].deliver(attempt, clients)
+    except NoAnswerError as error:
+        outcome = error.outcome
+    except Exception as error:  # noqa: BLE001 -- the edge of the engine; it is logged
+        # What an exception says may quote what it is about.
+        trace = attempt.conceal(traceback.format_exc())
+        logger.error("Delivering action %d failed here\n%s", attempt.record_id, trace)  # noqa: TRY400
+        message = f"Fault of Waybill: {type(error).__name__}: {error}"
+        outcome = Outcome(Verdict.OURS, message, said=False)
+    return _conceal(outcome, attempt)
+
+
+def _conceal(outcome: Outcome, attempt: Attempt) -> Outcome:
+    """The outcome without what a destination has quoted of its credential."""
+    if attempt.keys.credential is None:
+        return outcome
+    answer = outcome.answer and attempt.conceal(outcome.answer.decode("utf-8", "surrogateescape"))
+    result = outcome.result and keys.conceal_json(attempt.keys, outcome.result, attempt.granted)
+    return replace(
+        outcome,
+        message=attempt.conceal(outcome.message),
+        result=result,
+        answer=answer.encode("utf-8", "surrogateescape") if answer else b"",
+    )

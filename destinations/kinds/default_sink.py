@@ -5,4 +5,5 @@ from __future__ import annotations
 from typing import Any
 
 CONFIG: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+CREDENTIALS: tuple[str, ...] = ()
 EXAMPLE: dict[str, Any] = {}

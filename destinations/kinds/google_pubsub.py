@@ -1,9 +1,17 @@
-"""`google_pubsub`: a Pub/Sub topic."""
+"""`google_pubsub`: a Pub/Sub topic. Settles when Pub/Sub has taken the message."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from config.errors import Fault
+from destinations import signaling
+from destinations.attempts import Attempt
+from destinations.batches import Account, Batches, Limits, Place
+from destinations.clients import Clients
+from destinations.models import CredentialType
+from destinations.outcomes import Outcome, Verdict
 from destinations.signaling import RESPONSE_TIME_SLA
 
 CONFIG: dict[str, Any] = {
@@ -15,4 +23,65 @@ CONFIG: dict[str, Any] = {
         "response_time_sla_ms": RESPONSE_TIME_SLA,
     },
 }
+CREDENTIALS = (CredentialType.GCP_SERVICE_ACCOUNT,)
 EXAMPLE: dict[str, Any] = {"project_id": "acme-prod", "topic_id": "orders"}
+# One request holds at most 1,000 messages and 10 MB (cloud.google.com/pubsub/quotas); smaller
+# ones are answered sooner.
+LIMITS = Limits(messages=100, bytes=1_000_000, calls=8)
+MOST_BYTES = 10_000_000
+# What a message takes besides its data and attributes, amply.
+OVERHEAD = 200
+NO_CREDENTIAL = (
+    "The destination has no credential: give it one of type gcp_service_account that may "
+    "pubsub.topics.publish on the topic. What this machine may do itself is not lent to a "
+    "destination."
+)
+# cloud.google.com/resource-manager/docs/creating-managing-projects, with the old domain-scoped
+# ones; cloud.google.com/pubsub/docs/pubsub-basics#resource_names
+_PROJECT = re.compile(r"(?:[a-z0-9.-]{1,63}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+_TOPIC = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
+
+
+def find_config_faults(config: dict[str, Any]) -> list[Fault]:
+    """What the schema leaves open: names that Pub/Sub would not take, and options of ours."""
+    faults = signaling.find_signaling_faults(config)
+    if not _PROJECT.fullmatch(config["project_id"]):
+        faults.append(_fault("This is no project id of Google Cloud.", "project_id"))
+    if not _TOPIC.fullmatch(config["topic_id"]):
+        faults.append(_fault("This is no topic id: give the name without its path.", "topic_id"))
+    if not isinstance(config.get("ordering", False), bool):
+        faults.append(_fault("ordering is true or false.", "ordering"))
+    return faults
+
+
+def _fault(message: str, name: str) -> Fault:
+    return Fault("INVALID_CONFIG", message, f"/config/{name}")
+
+
+async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
+    """Publish the payload's own bytes, together with what else goes to the topic just then."""
+    credential = attempt.keys.credential
+    if credential is None:
+        return Outcome(Verdict.REFUSED, NO_CREDENTIAL, said=False, sent=False)
+    size = attempt.message_size() + OVERHEAD
+    if size > MOST_BYTES:
+        message = f"The message has {size} bytes; Pub/Sub takes {MOST_BYTES}."
+        return Outcome(Verdict.PERMANENT, message, said=False, sent=False)
+    config = attempt.config
+    place = Place(
+        Account(credential.id, credential.version, secret=credential.value),
+        f"projects/{config['project_id']}/topics/{config['topic_id']}",
+        order=str(attempt.lane_id) if config.get("ordering") else "",
+    )
+    return await clients.of(Topics).batches.deliver(attempt, place, size)
+
+
+class Topics:
+    """What is on its way to topics, and the clients for it."""
+
+    def __init__(self, _: Clients) -> None:
+        self.batches = Batches("destinations.brokers.pubsub", LIMITS)
+
+    async def close(self) -> None:
+        """Give up what is under way, and end the clients."""
+        await self.batches.close()

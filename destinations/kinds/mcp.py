@@ -1,9 +1,23 @@
-"""`mcp`: a tool of a Model Context Protocol server."""
+"""`mcp`: a tool of a Model Context Protocol server, called over streamable HTTP."""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
+import aiohttp
+from django.conf import settings
+
+from config.errors import Fault
+from destinations import authorization, outbound
+from destinations.attempts import Attempt
+from destinations.clients import Clients
+from destinations.credentials import HTTP_CREDENTIALS
+from destinations.mcp_line import Reply, ToolCall
+from destinations.mcp_protocol import TooLargeError
+from destinations.mcp_sessions import Servers
+from destinations.outcomes import Outcome, Verdict
 from destinations.signaling import RESPONSE_TIME_SLA
 
 CONFIG: dict[str, Any] = {
@@ -14,4 +28,77 @@ CONFIG: dict[str, Any] = {
         "response_time_sla_ms": RESPONSE_TIME_SLA,
     },
 }
+CREDENTIALS = HTTP_CREDENTIALS
 EXAMPLE: dict[str, Any] = {"endpoint": "https://tools.example.com/mcp"}
+# Where in the config it is written whom we call.
+ADDRESS = "endpoint"
+# Ours, beside what the schema names: the tool to be called instead of that of the variant's name.
+TOOL = "tool"
+MAX_TOOL = 255
+
+
+def find_config_faults(config: dict[str, Any]) -> list[Fault]:
+    """What the schema cannot say: where the endpoint may lead, and which names a tool can have."""
+    faults = []
+    try:
+        outbound.check_url(config["endpoint"], allow_private=settings.ALLOW_PRIVATE_NETWORKS)
+    except outbound.AddressRefusedError as error:
+        faults.append(Fault(error.code, str(error), "/config/endpoint"))
+    tool = config.get(TOOL, "tool")
+    if not isinstance(tool, str) or not 1 <= len(tool) <= MAX_TOOL or not tool.isprintable():
+        message = f"The name of a tool is a text of 1 to {MAX_TOOL} printable characters."
+        faults.append(Fault("INVALID_CONFIG", message, f"/config/{TOOL}"))
+    return faults
+
+
+async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
+    """Call the tool with the payload's own bytes as its arguments; its answer is the outcome."""
+    if not attempt.payload.lstrip().startswith(b"{"):
+        message = "The input is not an object, and nothing else can be the arguments of a tool."
+        return Outcome(Verdict.PERMANENT, message, sent=False)
+    call = ToolCall(attempt.config.get(TOOL, attempt.variant), attempt.payload, read_meta(attempt))
+    try:
+        async with asyncio.timeout(attempt.seconds_left()):
+            reply = await _call(attempt, clients, call)
+    except TooLargeError as error:
+        # Called again, it would say the same again.
+        message = f"{error} It may have been done, and nobody can tell whether it failed."
+        return Outcome(Verdict.PERMANENT, message, sent=call.sent)
+    except outbound.AddressRefusedError as error:
+        return Outcome(Verdict.REFUSED, str(error), said=False, sent=False)
+    except (aiohttp.ClientError, OSError) as error:
+        return outbound.judge_silence(error, sent=call.sent)
+    return _tell(attempt, reply, reply.judge(attempt.conceal))
+
+
+async def _call(attempt: Attempt, clients: Clients, call: ToolCall) -> Reply:
+    """The answer, with a token fetched anew where one is refused."""
+    server = clients.of(Servers).find(attempt)
+    call.tls = await authorization.find_certificate(attempt, clients)
+    granted = await authorization.authorize(attempt, clients)
+    call.headers = granted
+    reply = await server.call(call)
+    if reply.status == 401:
+        renewed = await authorization.authorize(attempt, clients, refused=granted)
+        if renewed != granted:
+            call.headers = renewed
+            reply = await server.call(call)
+    return reply
+
+
+def read_meta(attempt: Attempt) -> dict[str, str]:
+    """What tells a server which attempt it is: in headers, and in the `_meta` of the call."""
+    marks = {
+        "x-arklow-actionid": str(attempt.record_id),
+        "x-arklow-attempt": str(attempt.number),
+        # The same on every attempt, so that a tool can tell a repeated one.
+        "idempotency-key": str(attempt.record_id),
+    }
+    return marks | ({"x-waybill-test": "true"} if attempt.is_test else {})
+
+
+def _tell(attempt: Attempt, reply: Reply, outcome: Outcome) -> Outcome:
+    """The outcome; for a test, with what was answered."""
+    if attempt.is_test:
+        return replace(outcome, status=reply.status, answer=reply.body[: outbound.KEPT_BYTES])
+    return outcome

@@ -16,4 +16,5 @@ CONFIG: dict[str, Any] = {
     },
     "additionalProperties": False,
 }
+CREDENTIALS: tuple[str, ...] = ()
 EXAMPLE: dict[str, Any] = {"namespace": "billing-workers"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -22,8 +23,10 @@ class Receiver:
 
 
 @contextlib.asynccontextmanager
-async def receive(answer: web.Response | Handler) -> AsyncIterator[Receiver]:
-    """A receiver that gives this answer, or what this handler makes."""
+async def receive(
+    answer: web.Response | Handler, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
+    """A receiver that gives this answer, or what this handler makes; over TLS if so asked."""
     receiver = Receiver()
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -37,9 +40,10 @@ async def receive(answer: web.Response | Handler) -> AsyncIterator[Receiver]:
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        scheme = "https" if tls else "http"
+        receiver.url = f"{scheme}://127.0.0.1:{runner.addresses[0][1]}/hook"
         yield receiver
     finally:
         await runner.cleanup()

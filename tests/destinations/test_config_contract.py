@@ -47,6 +47,26 @@ URLS = st.sampled_from(
 PLACES = st.one_of(
     st.sampled_from(["https://hooks.example.com/orders", "http://8.8.8.8/"]), URLS, URLS
 )
+# Addresses and names, and what is ours in configs that the contract leaves open.
+RULES_OF_OURS = {
+    Kind.WEBHOOK: {("ADDRESS_REFUSED", "/config/url"), ("INVALID_CONFIG", "/config/headers")},
+    Kind.AWS_SQS: {
+        ("ADDRESS_REFUSED", "/config/queue_url"),
+        ("INVALID_CONFIG", "/config/queue_url"),
+        ("INVALID_CONFIG", "/config/region"),
+        ("INVALID_CONFIG", "/config/signaling"),
+    },
+    Kind.MCP: {
+        ("ADDRESS_REFUSED", "/config/endpoint"),
+        ("INVALID_CONFIG", "/config/tool"),
+    },
+    Kind.GOOGLE_PUBSUB: {
+        ("INVALID_CONFIG", "/config/project_id"),
+        ("INVALID_CONFIG", "/config/topic_id"),
+        ("INVALID_CONFIG", "/config/ordering"),
+        ("INVALID_CONFIG", "/config/signaling"),
+    },
+}
 DEFAULTS = st.sampled_from(["ack", "mod_ack"])
 SIGNALING = st.one_of(
     st.fixed_dictionaries({"enabled": st.just(True), "default": DEFAULTS}),
@@ -73,6 +93,7 @@ CONFIGS = {
 }
 
 
+# Where in the config of a kind it is written whom we call.
 @st.composite
 def mutated(draw, configs):
     """A config with a key taken, given, or set to something else, here or one level down."""
@@ -94,11 +115,10 @@ def assert_judged_as_the_contract_does(kind, config):
         assert {fault.code for fault in faults} == {"INVALID_CONFIG"}
         assert not any(fault.pointer.startswith("/config/url/") for fault in faults)
     else:
-        # What is left are the rules that the contract cannot state: addresses and header names.
-        assert kind == Kind.WEBHOOK or not faults
+        # What is left are the rules that the contract cannot state.
         for fault in faults:
-            at_url = (fault.code, fault.pointer) == ("ADDRESS_REFUSED", "/config/url")
-            assert at_url or fault.pointer.startswith("/config/headers/")
+            pointer = "/".join(fault.pointer.split("/")[:3])
+            assert (fault.code, pointer) in RULES_OF_OURS.get(kind, ())
 
 
 @pytest.mark.parametrize("kind", Kind.values)
@@ -163,9 +183,9 @@ def test_the_documented_union_is_the_kinds_own_schemas():
     [
         ("webhook", True),
         ("sdk", False),  # pulled
-        ("google_pubsub", False),  # not yet
-        ("aws_sqs", False),
-        ("mcp", False),
+        ("google_pubsub", True),
+        ("aws_sqs", True),
+        ("mcp", True),
         ("default_sink", False),  # settles when it is accepted
     ],
 )
@@ -176,6 +196,7 @@ def test_only_kinds_that_deliver_are_pushed(kind, pushed):
 # --- where the fault is ---------------------------------------------------------------------------
 
 HOOK = {"url": "https://hooks.example.com/"}
+TOOLS = {"endpoint": "https://tools.example.com/mcp"}
 
 
 @pytest.mark.parametrize(
@@ -219,6 +240,11 @@ HOOK = {"url": "https://hooks.example.com/"}
         ("aws_sqs", {"region": "eu"}, ["/config/queue_url"]),
         ("aws_sqs", {"queue_url": "https://a.example", "region": 1}, ["/config/region"]),
         ("mcp", {"endpoint": "tools"}, ["/config/endpoint"]),
+        ("mcp", TOOLS | {"tool": ""}, ["/config/tool"]),
+        ("mcp", TOOLS | {"tool": 1}, ["/config/tool"]),
+        ("mcp", TOOLS | {"tool": None}, ["/config/tool"]),
+        ("mcp", TOOLS | {"tool": "a\nb"}, ["/config/tool"]),
+        ("mcp", TOOLS | {"tool": "x" * 256}, ["/config/tool"]),
         ("default_sink", {"url": "https://a.example"}, ["/config/url"]),
         ("default_sink", [], ["/config"]),  # no object
     ],
@@ -234,8 +260,8 @@ def test_every_fault_of_a_config_is_pointed_at(kind, config, pointers):
     ("kind", "config"),
     [
         # The contract does not close these three.
-        ("google_pubsub", {"project_id": "p", "topic_id": "t", "ordering": True}),
-        ("aws_sqs", {"queue_url": "https://sqs.example.com/q", "fifo": {"group": "g"}}),
+        ("google_pubsub", kinds.google_pubsub.EXAMPLE | {"ordering": True, "more": 1}),
+        ("aws_sqs", kinds.aws_sqs.EXAMPLE | {"fifo": {"group": "g"}}),
         ("mcp", {"endpoint": "https://tools.example.com/mcp", "tool": "search"}),
         # An integer is an integer, however it is spelled.
         ("sdk", {"namespace": "", "response_time_sla_ms": 1.0}),

@@ -39,6 +39,7 @@ def test_a_destination_of_each_type_is_created_and_read_back(api, acme, kind):
         "config": config,
         "tags": None,
         "credential_id": None,
+        "signing_key_id": None,
         "deleted_at": None,
         "paused_at": None,
     }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 
 import aiohttp
 import pytest
+import uvloop
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
+from django.conf import settings
 
 from destinations import outbound
 from destinations.outbound import AddressRefusedError
@@ -211,7 +214,9 @@ def test_a_name_that_leads_to_a_private_address_is_refused_and_not_called(monkey
     real = socket.getaddrinfo
 
     def rebound(host, *args, **options):
-        return real("127.0.0.1" if host == "rebind.example.com" else host, *args, **options)
+        if host == "rebind.example.com" and not options.get("flags", 0) & socket.AI_NUMERICHOST:
+            host = "127.0.0.1"
+        return real(host, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebound)
 
@@ -267,6 +272,83 @@ def test_tls_that_is_none_is_an_error():
     asyncio.run(run())
 
 
+# --- interim answers ------------------------------------------------------------------------------
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def post_to_speaker(reply):
+    async def run():
+        async with speak(reply) as url:
+            return await post(url)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("count", [1, 2, outbound.MOST_INTERIM])
+@pytest.mark.parametrize("interim", [CONTINUE, HINTS])
+def test_some_interim_answers_may_come_before_the_answer(interim, count):
+    answer = post_to_speaker(interim * count + DONE)
+    assert (answer.status, answer.body) == (200, b"ok")
+
+
+@pytest.mark.parametrize("interim", [CONTINUE, HINTS])
+def test_more_of_them_end_the_connection(interim):
+    with pytest.raises(aiohttp.ClientPayloadError, match="Interim answers without end"):
+        post_to_speaker(interim * (outbound.MOST_INTERIM + 1) + DONE)
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_flood_of_interim_answers_is_not_listened_to(loop_factory):
+    async def run():
+        ended = asyncio.Event()
+
+        async def flood(reader, writer):
+            try:
+                while True:
+                    writer.write(CONTINUE * 1_000)
+                    await writer.drain()
+            except ConnectionError:
+                ended.set()
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(flood, "127.0.0.1", 0)
+        async with server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            with pytest.raises(aiohttp.ClientError):
+                await post(url)
+            await asyncio.wait_for(ended.wait(), 5)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(run())
+
+
+def test_each_answer_of_a_connection_may_have_some():
+    async def run():
+        async def speak_twice(reader, writer):
+            for _ in range(2):
+                await reader.readuntil(b"\r\n\r\n{}")
+                writer.write(CONTINUE * outbound.MOST_INTERIM + DONE)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(speak_twice, "127.0.0.1", 0)
+        async with server, outbound.open_session(allow_private=True, connections=1) as session:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            sent = {"headers": {}, "body": b"{}", "seconds": 5, "allow_private": True}
+            return [(await outbound.post(session, url, **sent)).status for _ in range(2)]
+
+    assert asyncio.run(run()) == [200, 200]
+
+
+def test_a_change_of_protocol_that_nobody_asked_for_is_an_answer():
+    reply = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nx"
+    assert post_to_speaker(reply).status == 101
+
+
 # --- configured headers ---------------------------------------------------------------------------
 
 
@@ -319,3 +401,23 @@ def test_a_header_that_cannot_be_sent_is_refused(name, value, reason):
     faults = outbound.check_headers({"x-fine": "1", name: value})
     assert list(faults) == [name]
     assert reason in faults[name]
+
+
+# --- the only way ---------------------------------------------------------------------------------
+
+OTHER_WAYS = re.compile(
+    r"ClientSession\(|TCPConnector\(|urlopen|http\.client|httpx|import requests"
+)
+
+
+def test_there_is_no_other_way_out_over_http():
+    apps = ["config", "orgs", "destinations", "actions", "dispatch", "operations"]
+    files = [path for app in apps for path in (settings.BASE_DIR / app).rglob("*.py")]
+    found = {
+        path.relative_to(settings.BASE_DIR).as_posix()
+        for path in files
+        if OTHER_WAYS.search(path.read_text())
+    }
+
+    assert len(files) > 50
+    assert found == {"destinations/outbound.py"}

@@ -1,8 +1,9 @@
-"""`webhook.deliver` to a real receiver: what is sent, and what each answer means."""
+"""`kinds.deliver` of a webhook to a real receiver: what is sent, and what each answer means."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import time
@@ -12,9 +13,9 @@ import orjson
 import pytest
 from aiohttp import web
 
-from destinations import outbound
+from destinations import kinds, outbound
 from destinations.attempts import Attempt
-from destinations.kinds import webhook
+from destinations.clients import Clients
 from destinations.outcomes import Verdict
 from tests.destinations.receiver import receive, refusing, speak, unreachable
 from tests.destinations.test_outcomes import expected_verdict
@@ -37,8 +38,17 @@ def make_attempt(url, *, payload=b"{}", seconds=5.0, **config):
 
 
 async def deliver(url, **options):
-    async with outbound.open_session(allow_private=True, connections=10) as session:
-        return await webhook.deliver(make_attempt(url, **options), session)
+    async with opened_clients() as clients:
+        return await kinds.deliver(make_attempt(url, **options), clients)
+
+
+@contextlib.asynccontextmanager
+async def opened_clients():
+    async with (
+        outbound.open_session(allow_private=True, connections=10) as session,
+        Clients(session) as clients,
+    ):
+        yield clients
 
 
 def deliver_to(answer, **options):
@@ -182,12 +192,10 @@ def test_every_status_is_judged_by_the_answer_table():
 
         async with (
             receive(answer) as receiver,
-            outbound.open_session(allow_private=True, connections=10) as session,
+            opened_clients() as clients,
         ):
             attempts = [make_attempt(f"{receiver.url}?status={status}") for status in STATUSES]
-            return await asyncio.gather(
-                *(webhook.deliver(attempt, session) for attempt in attempts)
-            )
+            return await asyncio.gather(*(kinds.deliver(attempt, clients) for attempt in attempts))
 
     outcomes = asyncio.run(run())
     assert [one.status for one in outcomes] == STATUSES
@@ -302,7 +310,7 @@ def test_whose_fault_it_is_that_there_is_no_connection(monkeypatch, code, verdic
 
     async def run():
         monkeypatch.setattr(aiohttp.connector.aiohappyeyeballs, "start_connection", refuse)
-        return await deliver("http://127.0.0.1:9/")
+        return await deliver("http://127.0.0.1:8/")
 
     outcome = asyncio.run(run())
     assert (outcome.verdict, outcome.sent) == (verdict, False)

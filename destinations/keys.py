@@ -1,0 +1,208 @@
+"""What an attempt authenticates and signs with, as it is read beside the destination."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import itertools
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus
+
+import orjson
+from django.db import connection
+
+from destinations.models import CredentialType
+from orgs import encryption
+
+# Of a destination `d`: NULL for the many that have neither, else one text for `read_keys`.
+COLUMN = """
+  CASE WHEN coalesce(d.credential_id, d.signing_key_id) IS NOT NULL THEN (
+    SELECT json_build_object(
+      'id', c.id, 'label', c.label, 'type', c.type, 'version', c.version, 'secret', c.secret,
+      'deleted', c.deleted_at IS NOT NULL, 'expired', coalesce(c.expires_at <= now(), false),
+      'signing_id', k.id, 'signing_label', k.label, 'signing_deleted', k.deleted_at IS NOT NULL,
+      'signing', array_remove(ARRAY[
+        k.secret, CASE WHEN k.previous_until > now() THEN k.previous END], NULL)
+    )::text
+    FROM (SELECT) AS one
+    LEFT JOIN destinations_credential c ON c.id = d.credential_id
+    LEFT JOIN orgs_signingkey k ON k.id = d.signing_key_id
+  ) END"""
+# Each is a secret in the clear, in memory.
+REMEMBERED = 512
+CONCEALED = "[secret]"
+# Shorter ones are words, and would be cut out of what has nothing to do with them.
+SHORTEST_SECRET = 6
+# With so much of it, it is no coincidence.
+SURE_SECRET = 12
+# Parts of a secret that are none by themselves.
+PUBLIC_PARTS = frozenset(
+    [
+        "username",
+        "client_id",
+        "token_url",
+        "scope",
+        "audience",
+        "access_key_id",
+        "role_arn",
+        "type",
+        "project_id",
+        "private_key_id",
+        "client_email",
+        "token_uri",
+        "universe_domain",
+        "certificate",
+        "auth_uri",
+        "auth_provider_x509_cert_url",
+        "client_x509_cert_url",
+    ]
+)
+
+
+class UnusableError(Exception):
+    """What is stored cannot be used now; says why, and what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A credential, decrypted. `version` grows whenever its secret changes."""
+
+    id: int
+    version: int
+    type: str
+    # Kept out of whatever prints an attempt.
+    value: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The credential of a destination, and the secrets to sign with: the newest first.
+
+    `fault` says why they cannot be used, and what to do about it: then they are not there.
+    """
+
+    credential: Secret | None = None
+    signing: tuple[str, ...] = field(default=(), repr=False)
+    fault: str = ""
+
+
+NO_KEYS = Keys()
+
+
+def of_destination(destination_id: int) -> Keys:
+    """What an attempt at this destination would have now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {COLUMN} FROM destinations_destination d WHERE d.id = %s",  # noqa: S608
+            [destination_id],
+        )
+        (text,) = cursor.fetchone()
+    return read_keys(text)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def read_keys(text: str | None) -> Keys:
+    """The keys behind a value of `COLUMN`. Remembered: decrypting takes longer than claiming."""
+    if text is None:
+        return NO_KEYS
+    stored = orjson.loads(text)
+    try:
+        return Keys(_read_credential(stored), _read_signing(stored))
+    except UnusableError as error:
+        return Keys(fault=str(error))
+
+
+def _read_credential(stored: dict[str, Any]) -> Secret | None:
+    if stored["id"] is None:
+        return None
+    named = f"Credential {stored['id']} ({stored['label']})"
+    if stored["deleted"]:
+        raise UnusableError(f"{named} is deleted: give the destination another one.")
+    if stored["expired"]:
+        raise UnusableError(f"{named} has expired: update its secret, or its expires_at.")
+    (value,) = _decrypt(named, [stored["secret"]])
+    return Secret(stored["id"], stored["version"], stored["type"], value)
+
+
+def _read_signing(stored: dict[str, Any]) -> tuple[str, ...]:
+    named = f"Signing key {stored['signing_id']} ({stored['signing_label']})"
+    if stored["signing_deleted"]:
+        # Unsigned, the receiver would have no way to tell it from a forgery.
+        raise UnusableError(f"{named} is deleted: give the destination another one.")
+    return tuple(_decrypt(named, stored["signing"]))
+
+
+def _decrypt(named: str, tokens: list[str]) -> list[Any]:
+    try:
+        return [encryption.decrypt(token) for token in tokens]
+    except encryption.UndecryptableError as error:
+        raise UnusableError(f"{named} cannot be decrypted. {error}") from error
+
+
+def conceal(keys: Keys, text: str, granted: Collection[str] = ()) -> str:
+    """The text without what is secret: a receiver may send back what it was sent.
+
+    `granted` are the tokens that were fetched with the credential.
+    """
+    if keys.credential is None or not text:
+        return text
+    found = {*_find_secrets(keys.credential), *_spell(granted)}
+    for secret in sorted(found, key=len, reverse=True):
+        text = _hide(secret, text)
+    return text
+
+
+def conceal_json(keys: Keys, text: str, granted: Collection[str] = ()) -> str:
+    """The same of a JSON text, which is one afterwards, too."""
+    shown = conceal(keys, text, granted)
+    if shown == text:
+        return text
+    try:
+        orjson.loads(shown)
+    except orjson.JSONDecodeError:
+        # It stood where no text may, as a number does.
+        shown = f'"{CONCEALED}"'
+    return shown
+
+
+def _hide(secret: str, text: str) -> str:
+    """The text without the secret, also where the text has been cut in the middle of it."""
+    start, rest = secret[:SURE_SECRET], secret[SURE_SECRET:]
+    first, *others = text.split(start)
+    return CONCEALED.join([first, *(other[_count_alike(other, rest) :] for other in others)])
+
+
+def _count_alike(one: str, other: str) -> int:
+    """How many characters they begin with in common."""
+    pairs = zip(one, other, strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+
+def _find_secrets(credential: Secret) -> Iterator[str]:
+    """Everything in it that could be told from other words, as it is and as it is sent."""
+    for name, value in _walk(credential.value):
+        if name not in PUBLIC_PARTS:
+            # Of a header, `Bearer abc` is as secret without its first word, and so is each other.
+            is_header = credential.type == CredentialType.HTTP_AUTH_HEADERS
+            later = (*value.split(" ", 1)[1:], *value.split()[1:]) if is_header else ()
+            yield from _spell((value, *later))
+    if credential.type == CredentialType.HTTP_BASIC:
+        pair = f"{credential.value['username']}:{credential.value['password']}"
+        yield base64.b64encode(pair.encode()).decode()
+
+
+def _spell(parts: Collection[str]) -> Iterator[str]:
+    """Each as it is, as JSON has it and as a form has it."""
+    for part in parts:
+        if len(part) >= SHORTEST_SECRET:
+            yield from (part, orjson.dumps(part)[1:-1].decode(), quote_plus(part))
+
+
+def _walk(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _walk(inner, key)
+    elif isinstance(value, str):
+        yield name, value

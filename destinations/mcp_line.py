@@ -1,0 +1,219 @@
+"""The way to an MCP server: messages to one endpoint, and the answers to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from django.conf import settings
+
+from destinations import mcp_protocol, outbound
+from destinations.mcp_protocol import STATELESS, TooLargeError
+from destinations.outcomes import Outcome, Verdict, judge_answer
+
+logger = logging.getLogger(__name__)
+
+ANSWERING_SECONDS = 5.0
+CLOSING_SECONDS = 2.0
+END_SECONDS = 0.05
+# With these an answer of JSON-RPC counts, with the others the status.
+SPEAKS_FOR_ITSELF = frozenset({200, 400, 404})
+# Of an error, to find what it says in: more than is quoted of it.
+READ_BYTES = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a server is spoken to. One without a session id has none, or needs none."""
+
+    version: str
+    session: str = ""
+
+    @property
+    def is_stateless(self) -> bool:
+        """Whether every request speaks for itself."""
+        return self.version == STATELESS
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back, and the JSON-RPC answer in it, if there was one."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    message: dict[str, Any] | None
+    # What it means, where it does not say so itself.
+    meaning: Outcome | None = None
+
+    def judge(self, conceal: Callable[[str], str] = str) -> Outcome:
+        """What it means for the action: the answer says it, or else the status does.
+
+        What it quotes goes through `conceal` first.
+        """
+        if self.meaning is not None:
+            return self.meaning
+        if self.message is not None and self.status in SPEAKS_FOR_ITSELF:
+            return mcp_protocol.judge_message(self.message, conceal)
+        failed = judge_answer(
+            self.status,
+            retry_after=self.headers.get("retry-after"),
+            said=conceal(self.body[:READ_BYTES].decode("utf-8", "replace")).strip(),
+            date=self.headers.get("date"),
+        )
+        kind = self.headers.get("content-type", "no content-type")
+        message = f"HTTP {self.status} ({kind}) without an MCP answer: check the endpoint."
+        return failed or Outcome(Verdict.REFUSED, message, status=self.status)
+
+    @property
+    def code(self) -> Any:
+        """That of an error of JSON-RPC."""
+        error = (self.message or {}).get("error")
+        return error.get("code") if isinstance(error, dict) else None
+
+    def is_about_the_session(self) -> bool:
+        """Whether it may say that the server knows the session, or the version, no more."""
+        return self.status in {400, 404} and self.code not in mcp_protocol.ABOUT_THE_CALL
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """A call of a tool, and what goes with it.
+
+    `meta` is for the call alone, `headers` are for every message that it takes.
+    """
+
+    tool: str
+    arguments: bytes
+    meta: dict[str, str]
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    # Shows the server a certificate of ours.
+    tls: ssl.SSLContext | None = None
+    body: outbound.RequestBody | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether the call itself may have left this machine."""
+        return self.body is not None and self.body.sent
+
+    def write(self, id: int, agreement: Agreement) -> outbound.RequestBody:
+        """The request, as the agreement has it."""
+        envelope = mcp_protocol.write_envelope() if agreement.is_stateless else {}
+        params = mcp_protocol.write_call(self.tool, self.arguments, {**self.meta, **envelope})
+        self.body = outbound.RequestBody(mcp_protocol.write_request(id, "tools/call", params))
+        return self.body
+
+
+class Line:
+    """The way to one endpoint for one call: who it is from is the same in all messages."""
+
+    def __init__(self, session: aiohttp.ClientSession, endpoint: str, call: ToolCall) -> None:
+        self._session = session
+        self._endpoint = endpoint
+        self._headers = call.headers
+        self._tls = call.tls
+
+    async def ask(
+        self,
+        id: int,
+        body: bytes | outbound.RequestBody,
+        agreement: Agreement,
+        routing: dict[str, str],
+    ) -> Reply:
+        """The answer to a request; what the server asks meanwhile is answered."""
+        headers = self._write_headers(agreement) | routing
+        async with outbound.call(
+            self._session,
+            "POST",
+            self._endpoint,
+            headers=headers,
+            body=body,
+            allow_private=settings.ALLOW_PRIVATE_NETWORKS,
+            tls=self._tls,
+        ) as response:
+            lowered = outbound.lower_names(response.headers)
+            if response.status == 200 and response.content_type == mcp_protocol.EVENTS:
+                data = await self._read_events(response, id, agreement)
+            else:
+                data = await _read_answer(response)
+            message = mcp_protocol.read_message(data)
+            answer = message if message and mcp_protocol.is_answer(message, id) else None
+            return Reply(response.status, lowered, data, answer)
+
+    async def tell(self, body: bytes, agreement: Agreement) -> outbound.Answer:
+        """What came back to a message that nothing is expected of."""
+        return await outbound.post(
+            self._session,
+            self._endpoint,
+            headers=self._write_headers(agreement),
+            body=body,
+            seconds=ANSWERING_SECONDS,
+            allow_private=settings.ALLOW_PRIVATE_NETWORKS,
+            tls=self._tls,
+        )
+
+    async def end(self, agreement: Agreement) -> None:
+        """End the session."""
+        async with (
+            asyncio.timeout(CLOSING_SECONDS),
+            outbound.call(
+                self._session,
+                "DELETE",
+                self._endpoint,
+                headers=self._write_headers(agreement),
+                body=None,
+                allow_private=settings.ALLOW_PRIVATE_NETWORKS,
+                tls=self._tls,
+            ),
+        ):
+            pass
+
+    def _write_headers(self, agreement: Agreement) -> dict[str, str]:
+        ours = mcp_protocol.write_headers(agreement.version, session=agreement.session)
+        return self._headers | ours
+
+    async def _read_events(
+        self, response: aiohttp.ClientResponse, id: int, agreement: Agreement
+    ) -> bytes:
+        """The event that holds the answer."""
+        events = mcp_protocol.EventStream()
+        async for chunk in response.content.iter_any():
+            for data in events.feed(chunk):
+                message = mcp_protocol.read_message(data)
+                if message is None:
+                    continue
+                if mcp_protocol.is_answer(message, id):
+                    await _await_end(response)
+                    return data
+                if mcp_protocol.is_request(message):
+                    await self._answer(message, agreement)
+        raise aiohttp.ClientPayloadError("the stream of events ended before the answer")
+
+    async def _answer(self, message: Mapping[str, Any], agreement: Agreement) -> None:
+        """Say what we say to a server's own requests; whether it hears that is its affair."""
+        try:
+            await self.tell(mcp_protocol.answer_request(message), agreement)
+        except (aiohttp.ClientError, OSError) as error:
+            logger.info("%s did not take an answer: %r", self._endpoint, error)
+
+
+async def _await_end(response: aiohttp.ClientResponse) -> None:
+    """The stream ends with its answer, most of the time: then its connection can be used again."""
+    # Whatever happens to it now, the answer is there.
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        async with asyncio.timeout(END_SECONDS):
+            await response.content.read(1)
+
+
+async def _read_answer(response: aiohttp.ClientResponse) -> bytes:
+    most = mcp_protocol.MAX_MESSAGE if response.status == 200 else outbound.KEPT_BYTES
+    data = await outbound.read_start(response, most + 1)
+    if len(data) > mcp_protocol.MAX_MESSAGE:
+        raise TooLargeError
+    return data
