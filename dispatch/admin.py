@@ -19,6 +19,7 @@ from unfold.enums import ActionVariant
 
 from config.errors import DomainError
 from destinations.admin import DestinationAdmin
+from destinations.kinds import is_pushed
 from destinations.models import Destination
 from dispatch import advice, services
 from dispatch.lane_admin import LaneAdmin, LaneUseAdmin
@@ -29,6 +30,7 @@ from orgs.windows import (
     SoftlyDeleted,
     Window,
     badge,
+    dialog,
     find_row,
     is_row_id,
     pretty,
@@ -39,21 +41,11 @@ OPERATE = "dispatch.change_actionrecord"
 ERROR_START = 80
 
 
-def dialog(title: str, description: str, submit: str) -> dict[str, Any]:
-    """Unfold asks with it, so that what a button does comes by POST."""
-    return {
-        "title": title,
-        "description": description,
-        "form_class": None,
-        "form_submit_text": submit,
-    }
-
-
 @admin.register(Destination)
 class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
     """Destinations, with what only this level knows: the work that is on its way to them."""
 
-    actions_detail = ("pause", "resume")
+    actions_detail = ("pause", "resume", "send_test")
     delete_note = (
         "It is unlinked from every definition, and its label is free again. Forced, actions that "
         "are not over end as failed; they can be replayed."
@@ -64,13 +56,15 @@ class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
         services.delete_destination(destination=row, force=force, actor=request.user.get_username())
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Pause what is open, resume what is paused, be it in some lanes only."""
+        """Pause what is open, resume what is paused, if only in lanes; test what is sent to."""
         destination = self.get_object(request, object_id)
         if destination is None or not self.has_change_permission(request, destination):
             return []
         shown = ["_pause"] if destination.paused_at is None else ["_resume"]
         if destination.paused_at is None and advice.find_waiting_lanes(destination).exists():
             shown.append("_resume")
+        if is_pushed(destination.type):
+            shown.append("_send_test")
         buttons = super().get_actions_detail(request, object_id)
         return [button for button in buttons if button.action_name.endswith(tuple(shown))]
 

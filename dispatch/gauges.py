@@ -130,12 +130,26 @@ class Gauge:
 
     @property
     def room(self) -> int:
-        """How many more deliveries its limits and caps let start, if it is not paused."""
+        """How many more deliveries its limits and caps let start, if it is not paused.
+
+        What a worker has pulled is under way in its hands, so that both caps bound it.
+        """
         lane = self.lane
+        if self.is_pulled:
+            return max(
+                0,
+                _least(_least(lane.unsettled_limit, lane.unsettled_cap), lane.running_cap)
+                - self.unsettled,
+            )
         running_limit = 1 if self.state == State.PROBING else lane.running_limit
         running = _least(running_limit, lane.running_cap) - self.running
         unsettled = _least(lane.unsettled_limit, lane.unsettled_cap) - self.unsettled
         return max(0, min(running, unsettled))
+
+    @property
+    def is_pulled(self) -> bool:
+        """Whether workers take its actions, and no dispatcher delivers them."""
+        return not kinds.is_pushed(self.lane.destination.type)
 
     @property
     def explanation(self) -> str:
@@ -200,8 +214,8 @@ def _explain_probing(gauge: Gauge) -> str:
 
 def _explain_room(gauge: Gauge) -> str:
     lane = gauge.lane
-    if not kinds.is_pushed(lane.destination.type):
-        return f"Nothing is pushed to a destination of type {lane.destination.type}."
+    if gauge.is_pulled:
+        return _explain_pulled(gauge)
     if gauge.running >= (most := _least(lane.running_limit, lane.running_cap)):
         return f"Full: {gauge.running:,} deliveries are under way, and {most:,} may be."
     if gauge.unsettled >= (most := _least(lane.unsettled_limit, lane.unsettled_cap)):
@@ -212,6 +226,17 @@ def _explain_room(gauge: Gauge) -> str:
             "running, and has it time for this destination?"
         )
     return f"Open: room for {gauge.room:,} more."
+
+
+def _explain_pulled(gauge: Gauge) -> str:
+    if not gauge.room:
+        return f"Full: {gauge.unsettled:,} are with workers, and no more may be."
+    if (late := gauge.oldest_due_seconds or 0) > LATE_SECONDS:
+        return (
+            f"Room for {gauge.room:,} more, and work has been due for {late:,} s: does a worker "
+            "pull?"
+        )
+    return f"Open: workers may take {gauge.room:,} more."
 
 
 def _because(lane: Lane) -> str:

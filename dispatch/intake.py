@@ -24,7 +24,7 @@ from destinations import kinds, services
 from destinations.models import Kind
 from dispatch import idempotency, lanes
 from dispatch.models import ActionEvent, Status
-from dispatch.settlement import WAKE
+from dispatch.settlement import PULL, WAKE
 
 T = TypeVar("T")
 DAYS_AHEAD = 30
@@ -46,7 +46,8 @@ LEFT JOIN actions_definitiondestination l ON l.definition_id = d.id AND l.is_def
 LEFT JOIN destinations_destination t ON t.id = l.destination_id AND t.deleted_at IS NULL
 """  # noqa: S608 -- constants only
 SCHEMAS = "SELECT id, schema::text FROM actions_actiondefinition WHERE id = ANY(%s::bigint[])"
-# A sink settles in this statement; what is due at once wakes the dispatchers at commit.
+# A sink settles in this statement; what is due at once wakes, at commit, the dispatchers or those
+# who wait to pull it.
 # A destination that is deleted meanwhile is waited for, and then none of them is stored.
 STORE = f"""
 WITH live AS MATERIALIZED (
@@ -77,12 +78,13 @@ WITH live AS MATERIALIZED (
 ), event AS (
   INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at)
   SELECT id, kind, status, 0, greatest(starts_at, now()) FROM action, LATERAL (
-    VALUES ('{ActionEvent.Kind.ACCEPTED}', true), ('{ActionEvent.Kind.SUNK}', sink),
-           ('{ActionEvent.Kind.NOT_DELIVERABLE}', NOT sink AND NOT push)
+    VALUES ('{ActionEvent.Kind.ACCEPTED}', true), ('{ActionEvent.Kind.SUNK}', sink)
   ) AS happened(kind, did) WHERE did
 )
 SELECT id, status, greatest(starts_at, now()),
-  (SELECT pg_notify('{WAKE}', '') FROM action WHERE status = 'queued' AND push LIMIT 1)
+  (SELECT pg_notify('{WAKE}', '') FROM action WHERE status = 'queued' AND push LIMIT 1),
+  (SELECT count(pg_notify('{PULL}', id::text)) FROM live WHERE id IN (
+    SELECT destination_id FROM action WHERE status = 'queued' AND NOT push))
 FROM action ORDER BY position
 """  # noqa: S608 -- constants only
 
@@ -316,7 +318,7 @@ def store(org_id: int, actions: Sequence[Routed]) -> list[Accepted]:
         raise DestinationGoneError("The destination was deleted in this moment: send it again.")
     return [
         Accepted(record_id, Status(status), available_at, route)
-        for (record_id, status, available_at, _), route in zip(rows, routes, strict=True)
+        for (record_id, status, available_at, *_), route in zip(rows, routes, strict=True)
     ]
 
 

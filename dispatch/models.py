@@ -37,6 +37,9 @@ class Lane(models.Model):
     unsettled_ceiling = models.PositiveIntegerField(null=True, blank=True)
     unsettled_cap = models.PositiveIntegerField(null=True, blank=True)
     unsettled_decreased_at = models.DateTimeField(null=True, blank=True)
+    filled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When workers first took as much as its limit allows."
+    )
     opened = models.PositiveSmallIntegerField(
         db_default=0, help_text="How often in a row repeated failure has paused it."
     )
@@ -162,6 +165,12 @@ class ActionRecord(models.Model):
                 condition=Q(status=Status.SCHEDULED),
                 name="record_scheduled",
             ),
+            # pulls.CLAIM: the oldest due rows of a lane, and which lanes of a destination have any.
+            models.Index(
+                fields=("destination", "lane", "available_at", "id"),
+                condition=Q(status=Status.QUEUED, push=False),
+                name="record_pullable",
+            ),
             # gauges.COUNT: what of a lane waits outside the claim index.
             models.Index(
                 fields=("lane", "status", "available_at"),
@@ -238,7 +247,9 @@ class ActionEvent(models.Model):
 
         ACCEPTED = "accepted"
         SUNK = "sunk", "kept by a default sink"
-        NOT_DELIVERABLE = "not_deliverable", "the destination's type is not delivered yet"
+        # Of actions that were accepted when there was no way yet to deliver or pull them.
+        NOT_DELIVERABLE = "not_deliverable", "the destination's type was not delivered"
+        PULLED = "pulled", "pulled, waiting for its settlement"
         DELIVERED = "delivered", "delivered, waiting for its settlement"
         SUCCEEDED = "succeeded"
         NACKED = "nacked"

@@ -39,6 +39,8 @@ class Ending:
     error: str = ""
     detail: dict[str, Any] | None = None
     said: bool = True
+    # What the destination gave back, as JSON.
+    result: str | None = None
 
 
 def end_attempt(record_id: int, attempt: int, failures: int, outcome: Outcome) -> Ending:
@@ -46,7 +48,14 @@ def end_attempt(record_id: int, attempt: int, failures: int, outcome: Outcome) -
     detail = describe(outcome)
     match outcome.verdict:
         case Verdict.ACK:
-            return Ending(record_id, attempt, Happened.SUCCEEDED, Status.SUCCEEDED, detail=detail)
+            return Ending(
+                record_id,
+                attempt,
+                Happened.SUCCEEDED,
+                Status.SUCCEEDED,
+                detail=detail,
+                result=outcome.result,
+            )
         case Verdict.WAIT:
             seconds = SETTLE_SECONDS if outcome.seconds is None else outcome.seconds
             return Ending(

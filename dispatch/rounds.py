@@ -14,10 +14,14 @@ from dispatch import limits, throttle
 from dispatch.limits import START, Observation, Seen
 from dispatch.throttle import Throttle
 
-# A lane, how many of its actions are unsettled, and what time it is.
+# Whether a lane `l` has been filled by those who pull since its limits last moved.
+IS_FILLED = "coalesce(l.filled_at > coalesce(l.moved_at, l.created_at), false)"
+# A lane, how many of its actions are unsettled, and what time it is. Those who pull take many at
+# once and then settle them: that the lane was full is seen at the pull, not at the settlement.
 LOOK = f"""
 SELECT (SELECT count(*) FROM dispatch_actionrecord r
         WHERE r.lane_id = l.id AND r.status IN ('running', 'ack_wait')),
+       {IS_FILLED},
        extract(epoch FROM now())::float8, {throttle.COLUMNS}
 FROM dispatch_lane l WHERE l.id = %s
 """  # noqa: S608 -- constants only
@@ -31,35 +35,35 @@ class Rounds:
         self.counts: Counter[int] = Counter()
         self.lock = threading.Lock()
 
-    def take_full(self, lane_id: int) -> int:
-        """How many settlements a round that is full with this one has; 0 while it is not."""
+    def take_full(self, lane_id: int, settled: int = 1) -> int:
+        """How many settlements a round that is full with these has; 0 while it is not."""
         with self.lock:
             watched = self.throttle.lanes.get(lane_id)
-            self.counts[lane_id] += 1
+            self.counts[lane_id] += settled
             if self.counts[lane_id] < (watched.state.unsettled.size if watched else START):
                 return 0
             if len(self.counts) > throttle.MOST_LANES:
                 self.counts.clear()
-            return self.counts.pop(lane_id, 1)
+            return self.counts.pop(lane_id, settled)
 
 
 rounds = Rounds()
 
 
-def count_settled(lane_id: int) -> None:
-    """A worker has settled an action of the lane."""
-    count = rounds.take_full(lane_id)
+def count_settled(lane_id: int, settled: int = 1) -> None:
+    """Workers have settled so many actions of the lane."""
+    count = rounds.take_full(lane_id, settled)
     if not count:
         return
     with connection.cursor() as cursor:
         cursor.execute(LOOK, [lane_id])
-        unsettled, now, *columns = cursor.fetchone()
+        unsettled, is_filled, now, *columns = cursor.fetchone()
         with rounds.lock:
             rounds.throttle.learn(lane_id, columns)
-            full = unsettled + 1 >= rounds.throttle.lanes[lane_id].state.unsettled.size
-            settled = Observation(Seen.GOOD, now, now, full)
+            full = is_filled or unsettled + 1 >= rounds.throttle.lanes[lane_id].state.unsettled.size
+            good = Observation(Seen.GOOD, now, now, full)
             for _ in range(count):
-                rounds.throttle.observe(lane_id, limits.observe_settlement, settled)
+                rounds.throttle.observe(lane_id, limits.observe_settlement, good)
             moves = rounds.throttle.start_moves()
         if moves:
             cursor.execute(throttle.MOVE, moves.parameters)

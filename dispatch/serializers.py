@@ -18,6 +18,7 @@ from dispatch.advice import CAPS
 from dispatch.gauges import Gauge
 from dispatch.intake import Accepted, Submission
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
+from dispatch.pulls import Pulled
 
 MAX_EVENTS = 1_000
 _BY_PATH = validation.compile_schema(schemas.VARIANT_SUBMISSION)
@@ -66,6 +67,11 @@ def read_signal(org_id: int, body: dict[str, Any]) -> dict[str, int]:
     if record_id > MAX_ROW_ID:
         raise NotFoundError(f"There is no action {record_id}.")
     return {"org_id": org_id, "record_id": record_id, "attempt": int(body["attempt"])}
+
+
+def read_attempt(body: dict[str, Any]) -> tuple[int, int]:
+    """The action and the attempt of one of many settlements."""
+    return min(read_row_id(body["action_record_id"]), MAX_ROW_ID), int(body["attempt"])
 
 
 def read_advice(body: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +147,13 @@ def show_record(record: ActionRecord) -> dict[str, Any]:
     """A record with its definition and what happened to it: the newest 1,000 events."""
     newest = record.events.order_by("-id")[:MAX_EVENTS]
     events = [show_event(event, record.org_id) for event in reversed(newest)]
-    return _show(record) | {"definition": show_definition(record.definition), "events": events}
+    payload: ActionPayload | None = getattr(record, "payload", None)
+    result = payload.result if payload else None
+    return _show(record) | {
+        "result": None if result is None else orjson.Fragment(result),
+        "definition": show_definition(record.definition),
+        "events": events,
+    }
 
 
 def show_event(event: ActionEvent, org_id: int) -> dict[str, Any]:
@@ -183,6 +195,19 @@ def _show(record: ActionRecord) -> dict[str, Any]:
             "completed_at": record.completed_at,
             "error_message": record.error_message or None,
         },
+    }
+
+
+def show_pulled(pulled: Pulled) -> dict[str, Any]:
+    """An action as the worker that has pulled it gets it: its input byte for byte."""
+    return {
+        "action_record_id": str(pulled.record_id),
+        "attempt": pulled.attempt,
+        "variant": pulled.variant,
+        "version": pulled.version,
+        "input": None if pulled.input is None else orjson.Fragment(pulled.input),
+        "tags": orjson.Fragment(pulled.tags),
+        "deadline": pulled.deadline,
     }
 
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from actions.models import DefinitionDestination
 from config.errors import ConflictError, Fault, NotFoundError
+from destinations import kinds
 from destinations.models import Destination
 from dispatch import intake, lanes, settlement
 from dispatch.intake import Accepted, Route, Routed
@@ -22,6 +23,7 @@ NAMED_USERS = 5
 # Payloads may be of 1 MB each: what a batch of replays holds in memory, and fetches at once.
 MOST_REPLAYED_BYTES = 16_000_000
 PAYLOADS_AT_ONCE = 50
+PUSHED_AT_ONCE = 1_000
 NOT_CANCELABLE = Fault("NOT_CANCELABLE", "The action is over.")
 DESTINATION_DELETED = "DESTINATION_DELETED: its destination was deleted."
 # Ends what a deleted destination leaves open.
@@ -48,6 +50,22 @@ SELECT r.id, 'replayed', r.status, r.attempt,
 FROM unnest(%(ids)s::bigint[], %(made)s::bigint[]) AS q(id, made)
 JOIN dispatch_actionrecord r ON r.id = q.id ORDER BY r.id FOR KEY SHARE OF r
 """
+# What a process of an earlier release has taken in for a type that it did not know how to deliver.
+# Each type's few are found by the index of what workers pull.
+PUSH = f"""
+WITH stranded AS MATERIALIZED (
+  SELECT r.id FROM destinations_destination d CROSS JOIN LATERAL (
+    SELECT r.id FROM dispatch_actionrecord r
+    WHERE r.destination_id = d.id AND r.status = 'queued' AND NOT r.push LIMIT {PUSHED_AT_ONCE}
+  ) r WHERE d.type = ANY(%(kinds)s::text[]) LIMIT {PUSHED_AT_ONCE}
+), held AS MATERIALIZED (
+  SELECT id FROM dispatch_actionrecord
+  WHERE id = ANY(ARRAY(SELECT id FROM stranded)) AND status = 'queued' AND NOT push
+  ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE dispatch_actionrecord r SET push = true, updated_at = now()
+FROM held WHERE r.id = held.id
+"""  # noqa: S608 -- constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +116,6 @@ def cancel_records(*, record_ids: Sequence[int], cause: Cause) -> dict[int, Faul
     with connection.cursor() as cursor:
         cursor.execute(settlement.FINISH, parameters)
         canceled = {record_id for record_id, *_ in cursor.fetchall()}
-        if canceled:
-            cursor.execute(settlement.NOTIFY)
     return {one: None if one in canceled else NOT_CANCELABLE for one in record_ids}
 
 
@@ -185,6 +201,21 @@ def _tell_of_replays(answers: Mapping[int, Accepted | Fault], cause: Cause) -> N
         cursor.execute(
             TELL_OF_REPLAYS, {"ids": list(made), "made": list(made.values()), "detail": detail}
         )
+
+
+@transaction.atomic
+def push_stranded() -> int:
+    """Hand to the dispatchers what was taken in for a type that they deliver only since then.
+
+    How many, at most a thousand. Sdk destinations' actions are pulled: they stay.
+    """
+    pushed = [kind for kind in kinds.KINDS if kinds.is_pushed(kind)]
+    with connection.cursor() as cursor:
+        cursor.execute(PUSH, {"kinds": pushed})
+        count: int = cursor.rowcount
+        if count:
+            cursor.execute(settlement.NOTIFY)
+    return count
 
 
 @dataclass(frozen=True)

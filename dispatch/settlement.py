@@ -7,13 +7,14 @@ the same statement. A late ending changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 
-from config.errors import ConflictError, NotFoundError, RuleError
+from config.errors import ConflictError, Fault, NotFoundError, RuleError
 from destinations.outcomes import Outcome, Verdict
 from dispatch import retries, rounds
 from dispatch.models import IN_FLIGHT, ActionEvent, ActionRecord, Status
@@ -21,7 +22,9 @@ from dispatch.retries import Ending
 
 logger = logging.getLogger(__name__)
 
+# Work that dispatchers deliver, and work that is pulled from a destination: the payload is its id.
 WAKE = "waybill_due"
+PULL = "waybill_pull"
 FARTHEST_RETRY = 30 * 86_400
 
 
@@ -31,10 +34,10 @@ _IS_CURRENT = """r.attempt = e.attempt AND r.status = ANY(%(open)s::text[])
 # Rows are locked in the order of their ids, as a forced deletion does: no deadlocks.
 _END = f"""
 WITH ending AS MATERIALIZED (
-  SELECT record_id AS id, attempt, kind, status, delay, counted, error, detail, said
+  SELECT record_id AS id, attempt, kind, status, delay, counted, error, detail, said, result
   FROM json_to_recordset(%(endings)s::json) AS ending(
     record_id bigint, attempt int, kind text, status text, delay float8, counted bool,
-    error text, detail jsonb, said bool)
+    error text, detail jsonb, said bool, result text)
 ), held AS MATERIALIZED (
   SELECT e.* FROM ending e JOIN dispatch_actionrecord r ON r.id = e.id AND {_IS_CURRENT}
   ORDER BY r.id FOR UPDATE OF r {{lock}}
@@ -50,15 +53,31 @@ WITH ending AS MATERIALIZED (
     error_message = e.error,
     updated_at = now()
   FROM held e WHERE r.id = e.id
-  RETURNING r.id, r.lane_id, e.kind, e.status, e.attempt, CASE
-    WHEN e.status IN ('queued', 'scheduled') THEN r.available_at END AS available_at, e.detail
+  RETURNING r.id, r.lane_id, r.push, r.destination_id, e.kind, e.status, e.attempt, CASE
+    WHEN e.status IN ('queued', 'scheduled') THEN r.available_at END AS available_at, e.detail,
+    e.result
+), kept AS (
+  -- By an array of keys: the planner would go through all payloads for a join.
+  UPDATE dispatch_actionpayload p
+  SET result = (SELECT c.result::json FROM changed c WHERE c.id = p.record_id)
+  WHERE p.record_id = ANY(ARRAY(SELECT id FROM changed WHERE result IS NOT NULL))
 )"""  # noqa: S608 -- constants only
 _WRITE = """
   INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at, detail)
   SELECT id, kind, status, attempt, available_at, detail FROM changed"""
 # What people and workers say: waits for whoever has a row locked, and tells which ones it ended.
+# A lane has room, or a retry is due: that wakes the dispatchers, and where it means something for
+# what is pulled, those who wait to pull it.
 FINISH = f"""{_END.format(lock="")}, written AS ({_WRITE})
-SELECT id, lane_id FROM changed
+SELECT id, attempt, lane_id, CASE
+    WHEN push THEN pg_notify('{WAKE}', '')
+    WHEN status = 'queued' OR (status <> 'ack_wait' AND EXISTS (
+      SELECT FROM dispatch_actionrecord r
+      WHERE r.destination_id = changed.destination_id AND r.lane_id = changed.lane_id
+        AND r.status = 'queued' AND NOT r.push
+    )) THEN pg_notify('{PULL}', destination_id::text)
+  END
+FROM changed
 """  # noqa: S608 -- constants only
 # What a dispatcher writes: what is late becomes an event, and one locked row keeps no other outcome
 # waiting. It tells which ones were locked.
@@ -72,7 +91,7 @@ FLUSH = f"""{_END.format(lock="SKIP LOCKED")}, missed AS MATERIALIZED (
 )
 SELECT id, attempt FROM missed WHERE is_locked
 """  # noqa: S608 -- constants only
-NOTIFY = f"SELECT pg_notify('{WAKE}', '')"
+NOTIFY = f"SELECT pg_notify('{WAKE}', ''), pg_notify('{PULL}', '')"
 
 
 def finish_parameters(endings: Sequence[Ending], *, statuses: Sequence[str]) -> dict[str, Any]:
@@ -85,19 +104,17 @@ def finish_parameters(endings: Sequence[Ending], *, statuses: Sequence[str]) -> 
 
 
 def finish(ending: Ending, *, statuses: Sequence[str] = IN_FLIGHT) -> bool:
-    """Whether this ending won. Wakes the dispatchers: a lane has room, or a retry is due."""
-    return _finish(ending, statuses) is not None
+    """Whether this ending won."""
+    return bool(_finish([ending], statuses))
 
 
-def _finish(ending: Ending, statuses: Sequence[str]) -> tuple[int, int | None] | None:
-    """The record and the lane of the ending, where it won."""
-    parameters = finish_parameters([ending], statuses=statuses)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(FINISH, parameters)
-        won: tuple[int, int | None] | None = cursor.fetchone()
-        if won:
-            cursor.execute(NOTIFY)
-    return won
+def _finish(
+    endings: Sequence[Ending], statuses: Sequence[str] = IN_FLIGHT
+) -> dict[tuple[int, int], int | None]:
+    """The (record, attempt) of those that won, and the lane of each."""
+    with connection.cursor() as cursor:
+        cursor.execute(FINISH, finish_parameters(endings, statuses=statuses))
+        return {(record_id, attempt): lane for record_id, attempt, lane, _ in cursor.fetchall()}
 
 
 def ack(*, org_id: int, record_id: int, attempt: int) -> None:
@@ -137,20 +154,37 @@ def _settle(
         ending = retries.end_attempt(record_id, attempt, record.failures, outcome)
     else:
         ending = retries.fail(record_id, attempt, outcome, counted=True)
-    won = _finish(ending, IN_FLIGHT)
-    if won is None:
-        if not _already_said(record_id, attempt, ending.kind):
-            raise _over(attempt)
-    elif won[1] is not None:
-        _count_settled(won[1])
+    won = _finish([ending])
+    if won:
+        _count_settled(won.values())
+    elif not _find_said([(record_id, attempt)], ending.kind):
+        raise _over(attempt)
 
 
-def _count_settled(lane_id: int) -> None:
-    """The settle has been committed: that the lane cannot be looked at now is no matter of it."""
-    try:
-        rounds.count_settled(lane_id)
-    except DatabaseError:
-        logger.exception("The round of lane %d is not counted", lane_id)
+def ack_all(*, org_id: int, attempts: Sequence[tuple[int, int]]) -> list[Fault | None]:
+    """For each (record, attempt), in order: None where it has succeeded, else why it has not."""
+    found = ActionRecord.objects.filter(org_id=org_id, pk__in={one for one, _ in attempts})
+    ours = set(found.order_by().values_list("pk", flat=True))
+    asked = [(one, attempt) for one, attempt in dict.fromkeys(attempts) if one in ours]
+    acked = Outcome(Verdict.ACK)
+    won = _finish([retries.end_attempt(one, attempt, 0, acked) for one, attempt in asked])
+    _count_settled(won.values())
+    lost = [one for one in asked if one not in won]
+    settled = won.keys() | (_find_said(lost, ActionEvent.Kind.SUCCEEDED) if lost else set())
+    return [
+        None if one in settled else _over(one[1]).faults[0] if one[0] in ours else _missing(one[0])
+        for one in attempts
+    ]
+
+
+def _count_settled(lane_ids: Iterable[int | None]) -> None:
+    """The settles are committed: that a lane cannot be looked at now is no matter of them."""
+    for lane_id, settled in Counter(lane_ids).items():
+        if lane_id is not None:
+            try:
+                rounds.count_settled(lane_id, settled)
+            except DatabaseError:
+                logger.exception("The round of lane %d is not counted", lane_id)
 
 
 def _seconds_until(moment: int) -> int:
@@ -163,16 +197,21 @@ def _seconds_until(moment: int) -> int:
     return max(0, seconds)
 
 
-def _already_said(record_id: int, attempt: int, kind: str) -> bool:
-    """Whether the settle that won this attempt was of the same kind: repeating it is fine."""
-    return ActionEvent.objects.filter(record_id=record_id, attempt=attempt, kind=kind).exists()
+def _find_said(attempts: Sequence[tuple[int, int]], kind: str) -> set[tuple[int, int]]:
+    """Those that a settle of this kind has ended: repeating it is fine."""
+    said = ActionEvent.objects.filter(record_id__in={one for one, _ in attempts}, kind=kind)
+    return set(said.order_by().values_list("record_id", "attempt")) & set(attempts)
 
 
 def _find(org_id: int, record_id: int) -> ActionRecord:
     record = ActionRecord.objects.filter(org_id=org_id, pk=record_id).first()
     if record is None:
-        raise NotFoundError(f"There is no action {record_id}.")
+        raise NotFoundError.of([_missing(record_id)])
     return record
+
+
+def _missing(record_id: int) -> Fault:
+    return Fault(NotFoundError.code, f"There is no action {record_id}.")
 
 
 def _over(attempt: int) -> ConflictError:

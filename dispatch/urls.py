@@ -1,6 +1,6 @@
 from django.urls import path
 
-from dispatch import lane_views, views
+from dispatch import lane_views, pull_views, views
 
 _RECORDS = "v1/orgs/<id:org_id>/actions/records"
 _LANES = "v1/orgs/<id:org_id>/actions/definitions/<id:id>/lanes"
@@ -12,6 +12,9 @@ urlpatterns = [
     path("v1/ack", views.AckView.as_view()),
     path("v1/nack", views.NackView.as_view()),
     path("v1/modack", views.ModAckView.as_view()),
+    path("v1/sdk/ack", pull_views.AckBatchView.as_view()),
+    # A namespace may hold slashes.
+    path("v1/sdk/<path:namespace>/pull", pull_views.PullView.as_view()),
     path(_RECORDS, views.RecordsView.as_view()),
     path(f"{_RECORDS}/<id:id>", views.RecordView.as_view()),
     path(f"{_RECORDS}/<id:id>/replay", views.ReplayView.as_view()),

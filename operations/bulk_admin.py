@@ -18,12 +18,12 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from config.errors import DomainError
-from dispatch.admin import OPERATE, dialog, link_to_record
+from dispatch.admin import OPERATE, link_to_record
 from operations import services
 from operations.forms import FILTER, BulkForm, find_lost, read_initial
 from operations.models import UNDER_WAY, BulkOperation
 from operations.services import PREVIEWED, Terms
-from orgs.windows import LongTable, SavedByService, badge, find_row, pretty
+from orgs.windows import LongTable, SavedByService, badge, dialog, find_row, pretty
 
 COLOURS = {
     BulkOperation.Status.QUEUED: "info",

@@ -18,6 +18,7 @@ from procrastinate import JobContext, RetryStrategy, exceptions, jobs
 from procrastinate.contrib.django import app
 from procrastinate.tasks import Task
 
+from dispatch import services as dispatching
 from operations import chores, partitions, reconciliation, retention, services
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,17 @@ def make_partitions(stop: chores.Stop) -> chores.Report:
 def drop_partitions(stop: chores.Stop) -> chores.Report:
     """What every organization keeps no longer, ten million actions at a time."""
     return retention.drop_partitions(stop)
+
+
+@chore("* * * * *")
+def push_stranded(stop: chores.Stop) -> chores.Report:
+    """What an earlier release has taken in for a type of destination that is delivered by now."""
+    pushed = 0
+    while count := dispatching.push_stranded():
+        pushed += count
+        if stop():
+            break
+    return chores.Report({"pushed": pushed})
 
 
 @chore("*/5 * * * *")

@@ -9,7 +9,8 @@ takes its oldest due rows. In one statement the count would be older than the lo
 
 from __future__ import annotations
 
-from dispatch import throttle
+from destinations import keys
+from dispatch import settlement, throttle
 from dispatch.retries import MAX_FAILURES
 
 LEASE_SECONDS = 40
@@ -54,7 +55,7 @@ FROM due
 CLAIM = f"""
 WITH lane AS MATERIALIZED (
   SELECT l.*, d.type, d.config::text, d.deleted_at IS NOT NULL AS deleted, f.running,
-    w.unsettled,
+    w.unsettled, {keys.COLUMN} AS keys,
     CASE WHEN {throttle.IS_PAUSED} THEN 0
          WHEN l.opened > 0 THEN least(1, l.running_cap) - f.running
          ELSE least(l.running_limit, l.running_cap) - f.running END AS room
@@ -91,12 +92,17 @@ WITH lane AS MATERIALIZED (
   SET status = 'running', started_at = now(), updated_at = now(),
       timeout_at = now() + interval '{LEASE_SECONDS} seconds'
   FROM due WHERE r.id = due.id
-  RETURNING r.id, r.attempt, r.failures, r.destination_id, r.lane_id
+  RETURNING r.id, r.attempt, r.failures, r.destination_id, r.lane_id, r.definition_id
 )
 SELECT c.id, c.attempt, c.failures, c.lane_id, l.type, l.config, l.deleted,
        -- By its key, whatever the planner thinks of a join.
        (SELECT p.input::text FROM dispatch_actionpayload p WHERE p.record_id = c.id),
-       c.destination_id, extract(epoch FROM now())::float8, l.running, l.unsettled,
+       c.destination_id, extract(epoch FROM now())::float8, l.keys,
+       -- A webhook's receiver is not told.
+       CASE WHEN l.type <> 'webhook' THEN (
+         SELECT a.variant FROM actions_actiondefinition a WHERE a.id = c.definition_id
+       ) END,
+       l.running, l.unsettled,
        {throttle.COLUMNS}
 FROM claimed c
 JOIN lane l ON l.id = c.lane_id
@@ -104,7 +110,8 @@ JOIN lane l ON l.id = c.lane_id
 
 # What time decides, for a few thousand rows at once: retries become due, lost leases and
 # unsettled attempts go back under the next attempt number, actions past their deadline end.
-# It also tells whether anything is due at all, and whose settlement deadlines have passed.
+# It wakes those who wait to pull; it also tells how much of it is to be delivered, whether anything
+# is due at all, and whose settlement deadlines have passed.
 PROMOTE = f"""
 WITH due AS MATERIALIZED (
   SELECT id FROM dispatch_actionrecord
@@ -154,18 +161,22 @@ WITH due AS MATERIALIZED (
       ELSE r.error_message END,
     updated_at = now()
   FROM verdict v WHERE r.id = v.id
-  RETURNING r.id, r.status, v.attempt, v.kind, v.detail, r.lane_id, r.started_at
+  RETURNING r.id, r.status, v.attempt, v.kind, v.detail, r.lane_id, r.started_at, r.push,
+    r.destination_id
 ), written AS (
   INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, detail)
   SELECT id, kind, status, attempt, detail FROM changed WHERE kind IS NOT NULL
 )
-SELECT count(*) FILTER (WHERE status = 'queued'), count(*),
+SELECT count(*) FILTER (WHERE status = 'queued' AND push), count(*),
   -- In the order of the index: the planner takes it, and not the table, for the first row.
   (SELECT lane_id FROM dispatch_actionrecord WHERE status = 'queued' AND push
    ORDER BY lane_id LIMIT 1) IS NOT NULL,
   extract(epoch FROM now())::float8,
   coalesce(array_agg(lane_id) FILTER (WHERE kind = 'unsettled'), '{{}}'),
   coalesce(array_agg(extract(epoch FROM started_at)::float8)
-    FILTER (WHERE kind = 'unsettled'), '{{}}')
+    FILTER (WHERE kind = 'unsettled'), '{{}}'),
+  (SELECT count(pg_notify('{settlement.PULL}', destination_id::text)) FROM (
+    SELECT DISTINCT destination_id FROM changed WHERE status = 'queued' AND NOT push
+  ) pulled)
 FROM changed
 """  # noqa: S608 -- constants only

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import orjson
 
-from destinations import kinds
+from destinations import keys, kinds
 from destinations.attempts import ATTEMPT_SECONDS, Attempt
+from destinations.clients import Clients
 from destinations.outcomes import Outcome, Verdict
 from dispatch import limits, retries, throttle
 from dispatch.limits import Observation, Seen
@@ -21,13 +20,11 @@ from dispatch.retries import Ending
 from dispatch.services import DESTINATION_DELETED
 from dispatch.throttle import Throttle
 
-logger = logging.getLogger(__name__)
-
 LEAST_SHARE = 16
 PAYLOAD_GONE = "Its payload is gone."
 # Where in a row of `claims.CLAIM` its lane is, what is in flight there, and the lane's state.
 LANE = 3
-RUNNING, UNSETTLED, LANE_STATE = 10, 11, 12
+RUNNING, UNSETTLED, LANE_STATE = 12, 13, 14
 RUNNING_LIMIT, UNSETTLED_LIMIT = LANE_STATE + 1, LANE_STATE + 4
 
 
@@ -69,11 +66,11 @@ class Deliveries:
         """The destinations that have their share of the deliveries under way."""
         return [destination for destination, busy in self.busy.items() if busy >= self.share]
 
-    def start(self, claimed: Claimed, session: aiohttp.ClientSession) -> None:
+    def start(self, claimed: Claimed, clients: Clients) -> None:
         """Deliver it; its ending is in `endings` when it is over."""
         self.free -= 1
         self.busy[claimed.destination_id] += 1
-        task = asyncio.create_task(self._deliver(claimed, session))
+        task = asyncio.create_task(self._deliver(claimed, clients))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -84,7 +81,7 @@ class Deliveries:
         for task in self.tasks:
             task.cancel()
 
-    async def _deliver(self, claimed: Claimed, session: aiohttp.ClientSession) -> None:
+    async def _deliver(self, claimed: Claimed, clients: Clients) -> None:
         attempt = claimed.attempt
         try:
             if claimed.hindrance:
@@ -92,7 +89,7 @@ class Deliveries:
                 ending = retries.fail(attempt.record_id, attempt.number, hindered, counted=False)
             else:
                 began = time.monotonic()
-                outcome = await attempt_delivery(attempt, session)
+                outcome = await kinds.deliver(attempt, clients)
                 self._observe(claimed, outcome, began)
                 ending = retries.end_attempt(
                     attempt.record_id, attempt.number, attempt.failures, outcome
@@ -125,17 +122,6 @@ class Deliveries:
             self.throttle.observe(claimed.lane_id, limits.observe_settlement, settled)
 
 
-async def attempt_delivery(attempt: Attempt, session: aiohttp.ClientSession) -> Outcome:
-    """The outcome of one attempt, whatever happens."""
-    try:
-        outcome: Outcome = await kinds.KINDS[attempt.type].deliver(attempt, session)
-    except Exception as error:
-        logger.exception("Delivering action %d failed here", attempt.record_id)
-        message = f"Fault of Waybill: {type(error).__name__}: {error}"
-        return Outcome(Verdict.OURS, message, said=False)
-    return outcome
-
-
 def read_claims(rows: list[tuple[Any, ...]]) -> list[Claimed]:
     """The rows of one `claims.CLAIM`."""
     taken = Counter(row[LANE] for row in rows)
@@ -145,7 +131,7 @@ def read_claims(rows: list[tuple[Any, ...]]) -> list[Claimed]:
 
 def _read_claim(row: tuple[Any, ...], taken: int, now: float) -> Claimed:
     record_id, number, failures, lane_id, kind, config, deleted, payload = row[:8]
-    destination_id, started = row[8:RUNNING]
+    destination_id, started, stored_keys, variant = row[8:RUNNING]
     attempt = Attempt(
         record_id=record_id,
         number=number,
@@ -154,6 +140,11 @@ def _read_claim(row: tuple[Any, ...], taken: int, now: float) -> Claimed:
         config=orjson.loads(config),
         payload=(payload or "").encode(),
         ends=now + ATTEMPT_SECONDS,
+        variant=variant or "",
+        lane_id=lane_id,
+        keys=keys.read_keys(stored_keys),
+        claimed_at=started,
+        destination_id=destination_id,
     )
     return Claimed(
         attempt,

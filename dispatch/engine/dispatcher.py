@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import aiohttp
 import psycopg
 
 from destinations import outbound
+from destinations.clients import Clients
 from dispatch import limits, settlement, throttle
 from dispatch.engine import claims, deliveries, lines
 from dispatch.engine.deliveries import Deliveries
@@ -67,10 +67,13 @@ class Dispatcher:
         # Names are resolved in threads, and a name server that is silent keeps one busy.
         resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
         asyncio.get_running_loop().set_default_executor(resolvers)
-        async with outbound.open_session(
-            allow_private=self.allow_private, connections=self.concurrency
-        ) as session:
-            work = [self._claim(session), self._promote(), self._listen(), self._write()]
+        async with (
+            outbound.open_session(
+                allow_private=self.allow_private, connections=self.concurrency
+            ) as session,
+            Clients(session) as clients,
+        ):
+            work = [self._claim(clients), self._promote(), self._listen(), self._write()]
             tasks = [asyncio.create_task(one) for one in work]
             stopped: asyncio.Task[Any] = asyncio.create_task(self.stopping.wait())
             done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +95,7 @@ class Dispatcher:
 
     # --- claiming ------------------------------------------------------------------------------
 
-    async def _claim(self, session: aiohttp.ClientSession) -> None:
+    async def _claim(self, clients: Clients) -> None:
         """Claim while there is work and room; then wait to be woken."""
         while not self.stopping.is_set():
             if self.deliveries.free < min(claims.ROWS_A_CLAIM, max(1, self.concurrency // 4)):
@@ -102,11 +105,11 @@ class Dispatcher:
             if not self.after_lane:
                 # What wakes us from here on may lie in a lane that has been seen by then.
                 self.wake.clear()
-            more = await self._patiently(lambda: self._claim_once(session))
+            more = await self._patiently(lambda: self._claim_once(clients))
             if not more:
                 await self.wake.wait()
 
-    async def _claim_once(self, session: aiohttp.ClientSession) -> bool:
+    async def _claim_once(self, clients: Clients) -> bool:
         """Start the deliveries of one claim; whether another claim may find more."""
         # No more than a share: all of it may be for one destination.
         wanted = min(claims.ROWS_A_CLAIM, self.deliveries.free, self.deliveries.share)
@@ -114,7 +117,7 @@ class Dispatcher:
         for row in rows:
             self.throttle.learn(row[deliveries.LANE], row[deliveries.LANE_STATE :])
         for claimed in deliveries.read_claims(rows):
-            self.deliveries.start(claimed, session)
+            self.deliveries.start(claimed, clients)
         if len(rows) == wanted:
             # The cut lanes come next; the last served one waits for its turn.
             self.after_lane = max(row[deliveries.LANE] for row in rows)
@@ -239,7 +242,7 @@ class Dispatcher:
     async def _promote_once(self) -> bool:
         connection = await self.keeper.open()
         cursor = await connection.execute(claims.PROMOTE, prepare=True)
-        [(promoted, _, self.is_due, now, lanes, starts)] = await cursor.fetchall()
+        [(promoted, _, self.is_due, now, lanes, starts, _)] = await cursor.fetchall()
         for lane_id, started in zip(lanes, starts, strict=True):
             unsettled = Observation(Seen.BAD, started, now, True, None, "not settled in time")
             self.throttle.observe(lane_id, limits.observe_settlement, unsettled)

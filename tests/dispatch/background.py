@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,3 +149,14 @@ class Background:
         ending, self.dispatchers = self.dispatchers, []
         for _, running in ending:
             running.result(PATIENCE)
+
+
+@contextlib.contextmanager
+def dispatching() -> Iterator[Dispatcher]:
+    """A dispatcher that runs beside, and is stopped."""
+    with Background() as background:
+        dispatcher = background.start_dispatcher()
+        try:
+            yield dispatcher
+        finally:
+            background.stop_dispatchers()

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from dispatch import settlement
 from dispatch.engine import claims, lines
 
 # As they are prepared, with what psycopg would call their parameters.
@@ -15,6 +16,7 @@ PREPARED = (
     ("lanes(bigint)", claims.LOCK_LANES, ("after",)),
     ("claim(int, bigint[])", claims.CLAIM, ("rows", "crowded")),
     ("promotion", claims.PROMOTE, ()),
+    ("flush(text, text[])", settlement.FLUSH, ("endings", "open")),
 )
 
 
@@ -61,7 +63,7 @@ class Plan:
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """The dispatcher's reading statements, prepared with the settings of its connections."""
+    """The dispatcher's statements, prepared with the settings of its connections."""
     with connection.cursor() as cursor:
         cursor.execute(lines.PLANNING.replace("SET ", "SET LOCAL "))
         for name, statement, parameters in PREPARED:

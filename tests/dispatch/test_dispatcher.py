@@ -267,6 +267,25 @@ def test_a_fault_of_ours_is_retried_and_not_counted(
     assert record.events.order_by("id").last().detail["verdict"] == "ours"
 
 
+def test_an_attempt_knows_which_destination_it_is_for(
+    acme, delivered, start_dispatcher, monkeypatch
+):
+    attempts = []
+
+    async def deliver(attempt, session):
+        attempts.append(attempt)
+        return Outcome(Verdict.ACK)
+
+    monkeypatch.setattr(webhook_kind, "deliver", deliver)
+    record = factories.make_record(acme)
+
+    start_dispatcher()
+    wait_for(record, "succeeded")
+
+    (attempt,) = attempts
+    assert attempt.destination_id == delivered.links.get().destination_id
+
+
 def test_an_outcome_that_cannot_be_written_loses_no_other(
     acme, delivered, start_dispatcher, monkeypatch
 ):

@@ -19,7 +19,7 @@ def test_a_destination_that_hangs_slows_no_other(acme, delivered, receiver, star
     wait_until(lambda: len(receiver.received) == 16)
 
     # A destination of its own that refuses connections: all of them are tried.
-    closed = factories.make_receiving(acme, "http://127.0.0.1:9/")
+    closed = factories.make_receiving(acme, "http://127.0.0.1:8/")
     factories.make_definition(acme, "other", to=closed)
     for _ in range(8):
         factories.make_record(acme, "other")
@@ -82,7 +82,7 @@ def test_a_destination_with_many_lanes_takes_no_more_than_its_share(
             factories.make_record(acme, tags={"tenant": str(number)})
     dispatcher = start_dispatcher(concurrency=64)
     wait_until(lambda: len(receiver.received) >= dispatcher.deliveries.share)
-    closed = factories.make_receiving(acme, "http://127.0.0.1:9/")
+    closed = factories.make_receiving(acme, "http://127.0.0.1:8/")
     factories.make_definition(acme, "other", to=closed)
     factories.make_record(acme, "other")
     wait_until(lambda: ActionRecord.objects.filter(definition__variant="other", attempt=1).exists())

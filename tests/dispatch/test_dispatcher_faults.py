@@ -12,10 +12,11 @@ from django.db import connection
 from django.utils import timezone
 
 from destinations.outcomes import Outcome, Verdict
-from dispatch import retries, settlement
+from dispatch import limits, retries, settlement
 from dispatch.engine import claims, lines
 from dispatch.engine import dispatcher as dispatcher_module
 from dispatch.engine.dispatcher import Dispatcher
+from dispatch.limits import Observation, Seen
 from dispatch.models import ActionEvent, ActionRecord
 from tests import factories
 from tests.dispatch.background import Answer, wait_until
@@ -65,6 +66,17 @@ def strike(function):
 
 
 # --- connections -------------------------------------------------------------------------------
+
+
+def test_what_a_lane_has_learnt_outlives_a_connection_that_is_gone():
+    gone = Dispatcher("host=127.0.0.1 port=1", concurrency=1, allow_private=True)
+    limited = Observation(Seen.LIMITED, 1.0, 2.0, True, 30.0, "HTTP 429")
+    gone.throttle.observe(4711, limits.observe_answer, limited)
+
+    with pytest.raises(lines.OUT_OF_REACH):
+        asyncio.run(gone._move_lanes())
+
+    assert gone.throttle.moving == {4711}
 
 
 @pytest.mark.parametrize("function", ["pg_terminate_backend", "pg_cancel_backend"])

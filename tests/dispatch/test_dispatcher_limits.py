@@ -208,7 +208,7 @@ def test_an_attempt_without_an_answer_tells_whether_it_was_sent(
 ):
     receiver.open.clear()
     sent = factories.make_record(acme)
-    closed = factories.make_receiving(acme, "http://127.0.0.1:9/")
+    closed = factories.make_receiving(acme, "http://127.0.0.1:8/")
     factories.make_definition(acme, "other", to=closed)
     unsent = factories.make_record(acme, "other")
     start_dispatcher()

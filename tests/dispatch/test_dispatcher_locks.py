@@ -101,7 +101,7 @@ def test_a_limit_that_cannot_be_written_stops_no_delivery(
 def test_a_destination_that_is_dead_for_months_stops_no_other(
     acme, delivered, receiver, start_dispatcher
 ):
-    closed = factories.make_receiving(acme, "http://127.0.0.1:9/")
+    closed = factories.make_receiving(acme, "http://127.0.0.1:8/")
     dead = factories.make_lane(closed, opened=32_767)
     factories.make_definition(acme, "other", to=closed)
     factories.make_record(acme, "other")
@@ -114,6 +114,7 @@ def test_a_destination_that_is_dead_for_months_stops_no_other(
     wait_until(lambda: Lane.objects.get(pk=dead.pk).opened == MOST_OPENED)
 
 
+@pytest.mark.alone
 def test_a_database_that_takes_no_writes_for_a_while_loses_no_outcome(
     acme, delivered, receiver, start_dispatcher, caplog
 ):

@@ -9,7 +9,7 @@ from dispatch.models import OPEN, ActionEvent, ActionRecord
 from tests import factories
 from tests.client import codes
 from tests.dispatch import lives
-from tests.dispatch.claiming import claim, promote
+from tests.dispatch.claiming import claim, connected, promote
 
 # What a worker can say of an attempt.
 SAYINGS = {
@@ -215,10 +215,12 @@ def test_a_dispatcher_that_comes_back_late_ends_none_of_many(acme, definition):
     assert ActionEvent.objects.filter(kind="late").count() == len(ids)
 
 
-def test_a_settle_that_is_late_wakes_nobody(api, record, django_assert_max_num_queries):
+@pytest.mark.django_db(transaction=True)
+def test_a_settle_that_is_late_wakes_nobody(api, record):
     lives.lose_lease(record.pk)
 
-    with django_assert_max_num_queries(7) as queries:
+    with connected() as listener:
+        listener.execute(f"LISTEN {settlement.WAKE}")
         say(api, "ack", record)
 
-    assert not any(settlement.WAKE in query["sql"] for query in queries)
+        assert list(listener.notifies(timeout=0.3)) == []

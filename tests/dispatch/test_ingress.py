@@ -198,6 +198,7 @@ def test_the_same_tags_in_another_order_are_the_same_lane(api):
         (moment(hours=-1), "queued"),
         ("0001-01-01T00:00:00Z", "queued"),
     ],
+    ids=["later", "almost a month", "by an offset", "over", "long over"],
 )
 def test_an_action_waits_for_its_time_and_is_shown_as_queued(api, available_at, status):
     data = api.data(

@@ -106,7 +106,21 @@ def test_work_that_is_not_pushed_is_counted_too(api, acme):
 
     assert (shown["queued"], shown["queued_exact"]) == (1, True)
     assert shown["oldest_due_seconds"] >= 30
-    assert shown["explanation"] == "Nothing is pushed to a destination of type sdk."
+    assert shown["explanation"].startswith("Room for 4 more, and work has been due for 3")
+    assert shown["explanation"].endswith(" s: does a worker pull?")
+
+
+def test_a_lane_that_is_pulled_from_explains_itself(api, acme):
+    definition = factories.make_definition(acme, to=factories.make_destination(acme, "sdk"))
+    record = factories.make_record(acme)
+    assert read_one(api, definition)["explanation"] == "Open: workers may take 4 more."
+
+    factories.move(record, status="ack_wait")
+    assert read_one(api, definition)["explanation"] == "Open: workers may take 3 more."
+    # What workers hold is bound by both caps.
+    Lane.objects.update(running_cap=1)
+    said = "Full: 1 are with workers, and no more may be."
+    assert read_one(api, definition)["explanation"] == said
 
 
 def test_a_retry_that_nobody_has_promoted_is_due_all_the_same(api, definition, lane):

@@ -64,7 +64,11 @@ def test_a_submission_of_the_wrong_shape_is_400_and_leaves_nothing(api, body, po
     assert not ActionRecord.objects.exists()
 
 
-@pytest.mark.parametrize("farthest", [moment(days=30, hours=1), "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize(
+    "farthest",
+    [moment(days=30, hours=1), "9999-12-31T23:59:59Z"],
+    ids=["an hour more", "ages more"],
+)
 def test_nothing_is_put_off_for_more_than_30_days(api, definition, farthest):
     body = orjson.dumps({"input": {"n": 1}, "available_at": farthest})
     response = api.call("POST", "/v1/ingress/count", body)

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from actions import services as actions
 from config.errors import ConflictError, RuleError
 from dispatch import services as dispatch
 from dispatch.intake import DestinationGoneError
@@ -94,6 +95,27 @@ def test_what_a_replay_makes_is_not_replayed_again(acme, failed, monkeypatch):
 
     assert replays() == ids(failed)
     assert ActionRecord.objects.count() == 10
+
+
+def test_what_a_sink_has_kept_is_redriven_once_there_is_a_real_route(acme, webhook):
+    definition = factories.make_definition(acme)
+    sunk = [make_record(acme, tags={"n": str(number)}) for number in range(3)]
+    sink = sunk[0].destination
+    asked = {"filter": {"status": "succeeded", "destination": str(sink.pk)}}
+    # Where there is none yet it sinks again, and that one is redriven later.
+    carry_out(start_bulk(acme, **asked))
+    assert ActionRecord.objects.filter(destination=sink, status="succeeded").count() == 6
+    actions.link_destination(definition=definition, destination_id=webhook.pk, is_default=True)
+
+    operation = carry_out(start_bulk(acme, **asked))
+
+    redriven = ActionRecord.objects.filter(destination=webhook).order_by("pk")
+    assert operation.done == 3
+    assert [record.tags for record in redriven] == [one.tags for one in sunk]
+    assert {(one.status, one.push, one.lane is not None) for one in redriven} == {
+        ("queued", True, True)
+    }
+    assert {one.payload.input for one in redriven} == {b'{"n":1}'}
 
 
 def test_what_comes_later_is_left_alone(acme, failed):

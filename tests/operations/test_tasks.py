@@ -21,6 +21,7 @@ CRONS = {
     "drop_partitions": "7 * * * *",
     "delete_payloads": "*/5 * * * *",
     "delete_history": "*/5 * * * *",
+    "push_stranded": "* * * * *",
     "delete_idempotency_keys": "*/5 * * * *",
     "reconcile": "13 * * * *",
     "reconcile_days": "43 3 * * *",
