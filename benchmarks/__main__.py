@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 
-from benchmarks import backlog, dispatch, ingress, latency, statements
+from benchmarks import backlog, brokers, dispatch, guard, ingress, latency, pull, statements
 from benchmarks.figures import is_missed, show
 from benchmarks.stack import running
 
@@ -14,9 +14,12 @@ PARTS = {
     "ingress": ingress.run,
     "dispatch": dispatch.run,
     "slow": dispatch.run_slow,
+    "guard": guard.run,
+    "brokers": brokers.run,
     "latency": latency.run,
     "statements": statements.run,
     "backlog": backlog.run,
+    "pull": pull.run,
 }
 
 

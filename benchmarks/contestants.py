@@ -10,13 +10,13 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks import targets
 from benchmarks.stack import Stack, free_port, wait_for
-from benchmarks.targets import Receiver
+from benchmarks.targets import Counting, Receiver
 
 # Greenlets, not processes: measured, the fastest of Celery's pools for work that waits.
 CELERY_WORKER = (
@@ -31,18 +31,25 @@ class Waybill:
     """A dispatcher, over lanes that it has met before."""
 
     stack: Stack
-    receiver: Receiver
+    receiver: Counting
     variants: list[str]
     lanes: int
     concurrency: int = 1_000
+    program: tuple[str, ...] = ("manage.py", "dispatch")
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def deliver(self, jobs: int) -> float:
         """Deliveries a second."""
         targets.submit(self.stack, self.variants, self.lanes, jobs)
         with self.stack.connect() as connection:
             connection.execute("ANALYZE dispatch_actionrecord")
-        words = ("manage.py", "dispatch", "--concurrency", str(self.concurrency))
-        return clocked(self.stack, self.receiver, jobs, lambda: self.stack.start(*words))
+        words = (*self.program, "--concurrency", str(self.concurrency))
+        return clocked(
+            self.stack,
+            self.receiver,
+            jobs,
+            lambda: self.stack.start(*words, **self.environment),
+        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class PgQueuerWorker:
 
 def clocked(
     stack: Stack,
-    receiver: Receiver,
+    receiver: Counting,
     jobs: int,
     start: Callable[[], subprocess.Popen[bytes]],
     before_the_end: Callable[[int], None] | None = None,

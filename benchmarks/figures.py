@@ -29,6 +29,12 @@ TARGETS = {
     "dispatch / Celery": Target(5),
     "dispatch / PgQueuer": Target(1.2),
     "slow dispatch / raw": Target(0.8),
+    "guarded / unguarded": Target(0.95),
+    "address check / delivery": Target(0.05, at_least=False),
+    "deliver to SQS / client": Target(0.7),
+    "dispatch to SQS / raw": Target(0.7),
+    "deliver to Pub/Sub / client": Target(0.7),
+    "dispatch to Pub/Sub / raw": Target(0.7),
     "idle latency p50": Target(15, at_least=False),
     "idle latency p99": Target(60, at_least=False),
     "statements": Target(60, at_least=False),
@@ -38,8 +44,13 @@ TARGETS = {
     "scheduled / empty": Target(0.9),
     "dead / empty": Target(0.9),
     "full / empty": Target(0.9),
+    "sdk pull / target": Target(1),
+    "p95 beside 200 waiting / alone": Target(1.5, at_least=False),
 }
 UNITS = {
+    "address check": "microseconds",
+    "address check of a new URL": "microseconds",
+    "address check of a connection": "microseconds",
     "idle latency p50": "ms",
     "idle latency p99": "ms",
     "statements": "for 1,000 deliveries",
@@ -55,7 +66,7 @@ def is_missed(name: str, figure: float) -> bool:
 
 def show(name: str, figure: float) -> str:
     """A line for a figure."""
-    unit = UNITS.get(name, "" if "/" in name else "a second")
-    digits = 0 if figure >= 100 else 2
+    unit = UNITS.get(name, "" if " / " in name else "a second")
+    digits = 0 if figure >= 100 else 2 if figure >= 0.1 else 4
     target = TARGETS[name].judge(figure) if name in TARGETS else ""
     return f"{name:36}{figure:10,.{digits}f} {unit:22}{target}".rstrip()

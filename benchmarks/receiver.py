@@ -1,9 +1,9 @@
 """A receiver that costs next to nothing: `python -m benchmarks.receiver PORT [MILLISECONDS]`.
 
-Answers every POST with 200 and the signal `ack`, at once or after so many milliseconds. `GET
-/count` says how many POSTs have been answered; `GET /arrivals/N` which actions were sent to
-`/timed`, from the Nth on, and when they arrived (by the clock that all processes of a machine
-share).
+Answers every POST with 200 and the signal `ack`, at once or after so many milliseconds, and a
+batch of messages as SQS does. `GET /count` says how many POSTs and messages have been answered;
+`GET /arrivals/N` which actions were sent to `/timed`, from the Nth on, and when they arrived (by
+the clock that all processes of a machine share).
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import json
 import sys
 import time
 
+import orjson
+
 ACK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-arklow-signaling: ack\r\n\r\n"
+SQS = b"x-amz-target: amazonsqs."
 ID = b"x-arklow-actionid:"
 
 
@@ -44,12 +47,18 @@ class Receiver(asyncio.Protocol):
             length = int(head[start + 15 :].split(b"\r\n", 1)[0]) if start >= 0 else 0
             if len(self.buffer) < end + 4 + length:
                 return
+            body = self.buffer[end + 4 : end + 4 + length]
             self.buffer = self.buffer[end + 4 + length :]
-            self.answer(head)
+            self.answer(head, body)
 
-    def answer(self, head: bytes) -> None:
+    def answer(self, head: bytes, body: bytes) -> None:
         """Answer one request."""
-        if head.startswith(b"get /arrivals/"):
+        if SQS in head:
+            entries = orjson.loads(body)["Entries"]
+            Tally.count += len(entries)
+            taken = [{"Id": one["Id"], "MessageId": "1", "MD5OfMessageBody": ""} for one in entries]
+            self.show(orjson.dumps({"Successful": taken}))
+        elif head.startswith(b"get /arrivals/"):
             start = int(head.split(b" ", 2)[1].rpartition(b"/")[2])
             self.show(json.dumps(Tally.arrivals[start:]).encode())
         elif head.startswith(b"get"):

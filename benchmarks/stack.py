@@ -100,10 +100,10 @@ class Stack:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)["data"]
 
-    def start_web(self) -> None:
+    def start_web(self, *options: str) -> None:
         """The web process, ready to answer."""
         self.port = free_port()
-        self.web = self.start("manage.py", "web", "--port", str(self.port))
+        self.web = self.start("manage.py", "web", "--port", str(self.port), *options)
         wait_for(self.port)
 
 
@@ -150,6 +150,7 @@ def running() -> Iterator[Stack]:
         | {
             "DATABASE_URL": url,
             "SECRET_KEY": "bench",
+            "WAYBILL_ENCRYPTION_KEYS": "YmVuY2htYXJrcyBvbmx5LCBhbmQgbm90IGEgc2VjcmU=",
             "WAYBILL_HTTPS": "false",
             "WAYBILL_ALLOW_PRIVATE_NETWORKS": "true",
             "LOG_LEVEL": "WARNING",

@@ -8,12 +8,19 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from subprocess import Popen
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks.stack import Stack, free_port, wait_for
 
 PATIENCE_SECONDS = 300
 BATCH = 1_000
+
+
+class Counting(Protocol):
+    """What counts what it gets."""
+
+    def count(self) -> int:
+        """How much it has got so far."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,14 @@ def start_receiver(stack: Stack, milliseconds: float = 0) -> Receiver:
 
 def add_webhook(stack: Stack, variant: str, url: str) -> None:
     """A definition whose actions go to a destination of its own, which settles by its answer."""
-    definition = stack.call("PUT", "~/actions/definitions", {"variant": variant, "schema": {}})
     config = {"url": url, "signaling": {"enabled": True, "default": "ack"}}
-    webhook = {"label": variant, "type": "webhook", "config": config}
-    destination = stack.call("PUT", "~/destinations", webhook)
+    add_destination(stack, variant, {"type": "webhook", "config": config})
+
+
+def add_destination(stack: Stack, variant: str, columns: dict[str, Any]) -> None:
+    """A definition whose actions go to a destination of its own."""
+    definition = stack.call("PUT", "~/actions/definitions", {"variant": variant, "schema": {}})
+    destination = stack.call("PUT", "~/destinations", {"label": variant} | columns)
     link = f"~/actions/definitions/{definition['id']}/destinations/{destination['id']}"
     stack.call("PUT", link, {"is_default": True})
 
@@ -75,7 +86,7 @@ def submit(stack: Stack, variants: list[str], lanes: int, count: int) -> None:
             raise RuntimeError([item for item in answer["items"] if "errors" in item][:1])
 
 
-def clock(receiver: Receiver, count: int, start: Callable[[], Popen[bytes]]) -> float:
+def clock(receiver: Counting, count: int, start: Callable[[], Popen[bytes]]) -> float:
     """Deliveries a second, from the first ones after the start until there are so many.
 
     What `start` started is left to the caller. The same for all that are compared: filled
