@@ -25,7 +25,9 @@ def main() -> None:
         with environment.prepared_for(sys.argv):
             execute_from_command_line(sys.argv)
     except (StartError, ImproperlyConfigured) as error:
-        sys.exit(str(error))
+        # Nothing was done. 1 is for commands that did their work and found something.
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from config.api import operation, reply
 from config.errors import Fault
-from dispatch import pulls, schemas, serializers, settlement
+from dispatch import pull_schemas, pulls, serializers, settlement
 from dispatch.pulls import Order
 from dispatch.retries import SETTLE_SECONDS
 from orgs.auth import IngressAuthentication
@@ -36,8 +36,8 @@ class PullView(WorkerView):
         "until its `deadline`: then it comes back under its next attempt. With `wait_seconds` the "
         "call waits for the first action.",
         operation_id="pullActions",
-        body=schemas.PULL,
-        data=schemas.PULLED,
+        body=pull_schemas.PULL,
+        data=pull_schemas.PULLED,
         example={"max": 10, "lease_seconds": 60, "wait_seconds": 0},
     )
     def post(self, request: Request, namespace: str, body: dict[str, Any]) -> Response:
@@ -61,8 +61,8 @@ class AckBatchView(WorkerView):
         summary="Acknowledge up to 1,000 actions: they succeeded",
         description="Each is judged by itself, as by `/v1/ack`.",
         operation_id="ackActions",
-        body=schemas.ACKS,
-        data=schemas.ACKED,
+        body=pull_schemas.ACKS,
+        data=pull_schemas.ACKED,
         example={"items": [{"action_record_id": "42", "attempt": 0}]},
     )
     def post(self, request: Request, body: dict[str, Any]) -> Response:

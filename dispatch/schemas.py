@@ -10,7 +10,6 @@ from destinations.schemas import TAGS
 from destinations.signaling import MAX_WAIT
 from dispatch.gauges import COUNTED, NAMED_VARIANTS, State
 from dispatch.models import ActionEvent, Status
-from dispatch.retries import SETTLE_SECONDS
 
 MAX_TIMEOUT = 30 * 86_400
 MAX_BATCH = 1_000
@@ -69,7 +68,7 @@ ACCEPTED: dict[str, Any] = {
         "available_at": TIMESTAMP,
     },
 }
-_FAULTS: dict[str, Any] = {
+FAULTS: dict[str, Any] = {
     "type": "object",
     "required": ["errors"],
     "properties": {
@@ -89,24 +88,24 @@ BATCH_ACCEPTED: dict[str, Any] = {
     "required": ["accepted", "items"],
     "properties": {
         "accepted": {"type": "integer", "minimum": 0},
-        "items": {"type": "array", "items": {"anyOf": [ACCEPTED, _FAULTS]}},
+        "items": {"type": "array", "items": {"anyOf": [ACCEPTED, FAULTS]}},
     },
 }
-_SIGNAL: dict[str, Any] = {
+ATTEMPT: dict[str, Any] = {
     "action_record_id": ROW_ID,
     "attempt": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
 }
 ACK: dict[str, Any] = {
     "title": "IngressAckRequest",
     "type": "object",
-    "required": list(_SIGNAL),
-    "properties": _SIGNAL,
+    "required": list(ATTEMPT),
+    "properties": ATTEMPT,
 }
 NACK: dict[str, Any] = {
     "title": "IngressNackRequest",
     "type": "object",
-    "required": list(_SIGNAL),
-    "properties": _SIGNAL
+    "required": list(ATTEMPT),
+    "properties": ATTEMPT
     | {
         "terms": {
             "type": "object",
@@ -125,8 +124,8 @@ NACK: dict[str, Any] = {
 MODACK: dict[str, Any] = {
     "title": "IngressModAckRequest",
     "type": "object",
-    "required": list(_SIGNAL),
-    "properties": _SIGNAL
+    "required": list(ATTEMPT),
+    "properties": ATTEMPT
     | {
         "seconds": {
             "type": "integer",
@@ -156,114 +155,6 @@ EVENT: dict[str, Any] = {
         "available_at": nullable(TIMESTAMP),
         "detail": nullable({"type": "object"}),
         "created_at": TIMESTAMP,
-    },
-}
-MAX_PULLED = 100
-MAX_WAIT_SECONDS = 30
-PULL: dict[str, Any] = {
-    "title": "PullRequest",
-    "type": "object",
-    "properties": {
-        "max": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_PULLED,
-            "default": 10,
-            "description": "How many actions to take at most.",
-        },
-        "wait_seconds": {
-            "type": "number",
-            "minimum": 0,
-            "maximum": MAX_WAIT_SECONDS,
-            "default": 0,
-            "description": "How long to wait where there are none. The answer may come sooner.",
-        },
-        "lease_seconds": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_WAIT,
-            "default": SETTLE_SECONDS,
-            "description": "How long the worker has for them; `/v1/modack` gives it longer.",
-        },
-        "worker": {
-            "type": "string",
-            "maxLength": 255,
-            "description": "Who pulls, for the action's events.",
-        },
-    },
-    "additionalProperties": False,
-}
-PULLED: dict[str, Any] = {
-    "title": "PulledActions",
-    "type": "object",
-    "required": ["items"],
-    "properties": {
-        "items": {
-            "type": "array",
-            "items": {
-                "title": "PulledAction",
-                "type": "object",
-                "required": [
-                    "action_record_id",
-                    "attempt",
-                    "variant",
-                    "version",
-                    "input",
-                    "tags",
-                    "deadline",
-                ],
-                "properties": {
-                    "action_record_id": ROW_ID,
-                    "attempt": {"type": "integer", "minimum": 0},
-                    "variant": {"type": "string"},
-                    "version": {"type": "integer"},
-                    "input": {"description": "The payload, as it was handed in."},
-                    "tags": {"type": "object", "additionalProperties": {"type": "string"}},
-                    "deadline": TIMESTAMP
-                    | {"description": "Not settled by then, it goes to another worker."},
-                },
-            },
-        }
-    },
-}
-MAX_ACKS = 1_000
-ACKS: dict[str, Any] = {
-    "title": "AckBatchRequest",
-    "type": "object",
-    "required": ["items"],
-    "properties": {
-        "items": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": MAX_ACKS,
-            "items": {
-                "type": "object",
-                "required": list(_SIGNAL),
-                "properties": _SIGNAL,
-            },
-        }
-    },
-    "additionalProperties": False,
-}
-ACKED: dict[str, Any] = {
-    "title": "AckBatch",
-    "type": "object",
-    "required": ["settled", "items"],
-    "properties": {
-        "settled": {"type": "integer", "minimum": 0},
-        "items": {
-            "type": "array",
-            "items": {
-                "anyOf": [
-                    {
-                        "type": "object",
-                        "required": ["status"],
-                        "properties": {"status": {"type": "string", "enum": ["ok"]}},
-                    },
-                    _FAULTS,
-                ]
-            },
-        },
     },
 }
 _STATE: dict[str, Any] = {

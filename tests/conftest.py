@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from destinations import outbound
 from tests import factories
 from tests.client import ApiClient
 
@@ -30,6 +31,12 @@ def pytest_configure():
 def _no_static_files(settings):
     """Every new client would look for them anew, which takes longer than most tests."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "WhiteNoise" not in name]
+
+
+@pytest.fixture(autouse=True)
+def _no_name_server(monkeypatch):
+    """Saving a destination asks for its addresses, and there is nobody to ask."""
+    monkeypatch.setattr(outbound, "look_up", lambda host, seconds: [])
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from django.utils import timezone
 from actions import services as actions
 from actions.models import ActionDefinition
 from destinations import services as destinations
+from destinations import signing_keys
+from destinations.credentials import SHAPES
 from destinations.kinds import KINDS
-from destinations.models import Destination
+from destinations.models import Credential, Destination
 from dispatch import intake
 from dispatch.intake import Submission
 from dispatch.lanes import canonical_tags
@@ -23,7 +25,7 @@ from operations import services as operations
 from operations.models import BulkOperation
 from operations.services import Terms
 from orgs import services as orgs
-from orgs.models import Membership, Organization, User
+from orgs.models import Membership, Organization, SigningKey, User
 
 SCHEMA = {
     "type": "object",
@@ -52,6 +54,26 @@ def make_destination(org: Organization, kind: str = "webhook", **fields: Any) ->
         org_id=org.pk,
         **{"label": f"{kind} {count}", "type": kind, "config": KINDS[kind].EXAMPLE} | fields,
     )
+
+
+def make_credential(
+    org: Organization, type: str = "http_auth_headers", **fields: Any
+) -> Credential:
+    """A credential that no destination has, with its type's example for a secret."""
+    defaults = {
+        "label": f"{type} {Credential.objects.count()}",
+        "secret": SHAPES[type].example,
+    }
+    return destinations.create_credential(org_id=org.pk, type=type, **defaults | fields)
+
+
+def make_signing_key(org: Organization, secret: str | None = None, **fields: Any) -> SigningKey:
+    """A signing key that no destination has."""
+    label = f"key {SigningKey.objects.count()}"
+    made, _ = signing_keys.create_signing_key(
+        org_id=org.pk, secret=secret, **{"label": label} | fields
+    )
+    return made
 
 
 def make_receiving(org: Organization, url: str, **config: Any) -> Destination:

@@ -17,7 +17,18 @@ from orgs.models import Organization
 from tests import factories
 
 # The words that stand before an id in a path: `/keys/{id}`.
-ROWS = ("orgs", "keys", "destinations", "definitions", "records", "bulk", "ingress")
+ROWS = (
+    "orgs",
+    "keys",
+    "credentials",
+    "signing-keys",
+    "destinations",
+    "definitions",
+    "records",
+    "bulk",
+    "ingress",
+    "sdk",
+)
 INPUT = {"recipient": "user@example.com", "subject": "Hi", "body": "Hello"}
 DOCUMENT = orjson.loads(openapi_document())
 
@@ -68,7 +79,7 @@ class Route:
     def fill(self, rows: dict[str, Any]) -> str:
         """The path for these rows, found by the word before each of its parameters:
         `/keys/{id}` is the id of `rows["keys"]`."""
-        return re.sub(r"(\w+)/\{\w+\}", lambda found: f"{found[1]}/{rows[found[1]]}", self.path)
+        return re.sub(r"([\w-]+)/\{\w+\}", lambda found: f"{found[1]}/{rows[found[1]]}", self.path)
 
 
 def _patterns(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
@@ -97,9 +108,12 @@ def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
     return {
         "orgs": org.pk,
         "keys": org.keys.latest("id").pk,
+        "credentials": factories.make_credential(org).pk,
+        "signing-keys": factories.make_signing_key(org).pk,
         "destinations": destination.pk,
         "definitions": definition.pk,
         "records": factories.make_record(org, variant, input=INPUT).pk,
         "bulk": factories.make_bulk(org).pk,
         "ingress": variant,
+        "sdk": "billing-workers",
     }

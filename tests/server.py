@@ -18,9 +18,18 @@ os.environ |= {
     "WAYBILL_POSTGRES_FSYNC": "off",
     "WAYBILL_HTTPS": "false",
     "SECRET_KEY": "for the tests only",
+    "WAYBILL_ENCRYPTION_KEYS": "Zm9yIHRoZSB0ZXN0cyBvbmx5LCBhbmQgbm90IHNlY3I=",
 }
-for name in ("DEBUG", "ALLOWED_HOSTS", "WAYBILL_ALLOW_PRIVATE_NETWORKS"):
+for name in (
+    "DEBUG",
+    "ALLOWED_HOSTS",
+    "WAYBILL_ALLOW_PRIVATE_NETWORKS",
+    "WAYBILL_AWS_ENDPOINT",
+    "WAYBILL_PUBSUB_ENDPOINT",
+):
     os.environ.pop(name, None)
+for name in ("SCHEMES", "PORTS", "NETWORKS", "HOSTS"):
+    os.environ.pop(f"WAYBILL_OUTBOUND_{name}", None)
 
 server = EmbeddedPostgres(open_home())
 os.environ["DATABASE_URL"] = server.start()

@@ -93,7 +93,10 @@ def test_each_part_of_a_body_has_its_type(route, api, rows, unchanged):
         wrong = {**route.example, name: [[None]]}
         answer = api.call(route.method, route.fill(rows), wrong)
 
-        if name in ("schema", "input", "actions"):
+        if (name, route.path.rpartition("/")[2]) == ("input", "test"):
+            # No contract judges what is only tried.
+            assert answer.status_code == 200
+        elif name in ("schema", "input", "actions"):
             assert 400 <= answer.status_code < 500 or answer.json()["data"]["accepted"] == 0
         else:
             assert answer.status_code == 400
@@ -128,6 +131,13 @@ def test_an_action_of_a_batch_over_the_limit_of_one_is_refused(api, rows, unchan
         ("GET", "~/destinations/{id}", None),
         ("POST", "~/destinations/{id}", {"label": "mine"}),
         ("DELETE", "~/destinations/{id}", None),
+        ("GET", "~/credentials/{id}", None),
+        ("POST", "~/credentials/{id}", {"label": "mine"}),
+        ("DELETE", "~/credentials/{id}", None),
+        ("GET", "~/signing-keys/{id}", None),
+        ("POST", "~/signing-keys/{id}", {"label": "mine"}),
+        ("POST", "~/signing-keys/{id}/rotate", {}),
+        ("DELETE", "~/signing-keys/{id}", None),
         ("GET", "~/actions/definitions/{id}", None),
         ("POST", "~/actions/definitions/{id}", {"alias": []}),
         ("DELETE", "~/actions/definitions/{id}", None),

@@ -102,7 +102,7 @@ def test_with_the_key_of_another_organization_it_is_404_as_if_there_were_none(ro
 @row_routes
 def test_a_row_of_another_organization_is_404_as_if_there_were_none(route, api, ours, theirs):
     # Each row of the path in turn, the others being our own.
-    for word in [word for word in ours if word != "orgs" and f"{word}/{{" in route.path]:
+    for word in [word for word in ours if word != "orgs" and f"/{word}/{{" in route.path]:
         mixed, nobodys = {**ours, word: theirs[word]}, {**ours, word: NOBODYS}
         before = everything_stored()
 

@@ -66,6 +66,17 @@ def test_no_migration_is_missing():
             "(org_id, label) WHERE (deleted_at IS NULL)",
         ),
         ("destinations_destination", "destination_type_known", "webhook"),
+        (
+            "destinations_credential",
+            "credential_label_once_per_org",
+            "(org_id, label) WHERE (deleted_at IS NULL)",
+        ),
+        ("destinations_credential", "credential_type_known", "oauth2_client_credentials"),
+        (
+            "orgs_signingkey",
+            "signing_key_label_once_per_org",
+            "(org_id, label) WHERE (deleted_at IS NULL)",
+        ),
         # Deleted versions do not give their number back.
         ("actions_actiondefinition", "definition_version_once", "(org_id, variant, version)"),
         ("actions_actiondefinition", "definition_version_from_one", "version >= 1"),
@@ -124,7 +135,16 @@ def test_a_column_is_unique(table, columns):
             "orgs_apikey",
             {("org_id", "orgs_organization"), ("member_id", "orgs_membership")},
         ),
-        ("destinations_destination", {("org_id", "orgs_organization")}),
+        (
+            "destinations_destination",
+            {
+                ("org_id", "orgs_organization"),
+                ("credential_id", "destinations_credential"),
+                ("signing_key_id", "orgs_signingkey"),
+            },
+        ),
+        ("destinations_credential", {("org_id", "orgs_organization")}),
+        ("orgs_signingkey", {("org_id", "orgs_organization")}),
         ("actions_actiondefinition", {("org_id", "orgs_organization")}),
         (
             "actions_definitionname",

@@ -36,6 +36,8 @@ PUBLISHED = {
     "POST /v1/ack": "ackIngressAction",
     "POST /v1/nack": "nackIngressAction",
     "POST /v1/modack": "modAckIngressAction",
+    "POST /v1/sdk/{namespace}/pull": "pullActions",
+    "POST /v1/sdk/ack": "ackActions",
 }
 
 every_route = pytest.mark.parametrize("route", ROUTES, ids=str)
@@ -115,7 +117,8 @@ def test_the_document_holds_every_route_and_nothing_else():
 
 @every_route
 def test_an_operation_is_named_as_published_or_by_its_method_and_path(route):
-    by_path = re.sub(r"\{(\w+)\}", r"by_\1", route.path.strip("/")).replace("/", "_")
+    named = re.sub(r"\{(\w+)\}", r"by_\1", route.path.strip("/"))
+    by_path = named.replace("/", "_").replace("-", "_")
 
     assert route.operation["operationId"] == PUBLISHED.get(
         str(route), f"{route.method.lower()}_{by_path}"

@@ -9,6 +9,8 @@ from benchmarks.samples import Sample
 from benchmarks.soak import Course, Plan, soak
 from benchmarks.stack import running
 
+pytestmark = pytest.mark.alone
+
 QUIET = Sample(
     at=0,
     accept_p50=3,

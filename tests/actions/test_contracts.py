@@ -313,9 +313,9 @@ def nested(levels, wrap):
 )
 def test_a_large_or_deep_schema_is_admitted_in_a_moment(schema):
     assert len(orjson.dumps(schema)) < 1_048_576
-    started = time.monotonic()
+    started = time.thread_time()
     admit(schema)
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -327,9 +327,9 @@ def test_a_large_or_deep_schema_is_admitted_in_a_moment(schema):
     ],
 )
 def test_a_schema_of_too_many_schemas_is_refused_in_a_moment(schema):
-    started = time.monotonic()
+    started = time.thread_time()
     assert "more than 20,000" in refuse(schema).message
-    assert time.monotonic() - started < 4
+    assert time.thread_time() - started < 4
 
 
 @pytest.mark.parametrize("levels", [1_000, 100_000])

@@ -6,6 +6,8 @@ from tests.chaos.installation import installed
 from tests.chaos.matrix import Matrix, Round
 from tests.chaos.scenarios import SCENARIOS
 
+pytestmark = pytest.mark.alone
+
 # This seed has those first after whose faults leases have to run out: meanwhile others strike.
 PLAYED = Round(number=1, seed=626, names=list(SCENARIOS), strikes=1, storm=True)
 

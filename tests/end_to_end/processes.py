@@ -18,7 +18,11 @@ RECEIVER = Path(__file__).with_name("receiver.py")
 TETHER = [sys.executable, "-I", "-S", str(REPOSITORY / "runtime" / "tether.py"), str(os.getpid())]
 MANAGE = [sys.executable, str(REPOSITORY / "manage.py")]
 # What the suite has set for itself; this installation finds its own.
-OURS = ("DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEY", "SECRET_KEY_FILE")
+OURS = tuple(
+    f"{name}{suffix}"
+    for name in ("DATABASE_URL", "SECRET_KEY", "WAYBILL_ENCRYPTION_KEYS")
+    for suffix in ("", "_FILE")
+)
 STOP_SECONDS = 20.0
 
 

@@ -5,7 +5,11 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from tests.end_to_end.processes import REPOSITORY, TETHER
+
+pytestmark = pytest.mark.alone
 
 PROVE = ["unshare", "--net", sys.executable, "-m", "tests.hosts", "--apart"]
 PATIENCE = 240

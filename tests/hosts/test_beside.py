@@ -5,6 +5,8 @@ import pytest
 from tests.hosts.proof import Proof
 from tests.hosts.site import opened
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def findings():

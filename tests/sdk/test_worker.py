@@ -117,8 +117,7 @@ def test_a_worker_that_is_killed_loses_nothing(acme, sdk, start_worker, mode):
 
     doomed.process.kill()
     doomed.process.wait()
-    left = ActionRecord.objects.filter(status="ack_wait").count()
-    assert left > 0
+    assert ActionRecord.objects.filter(status="ack_wait").exists()
     start_worker(mode, lease_seconds=10)
 
     def promoted_and_done():
@@ -127,9 +126,10 @@ def test_a_worker_that_is_killed_loses_nothing(acme, sdk, start_worker, mode):
 
     wait_until(promoted_and_done, seconds=30)
     # What it held came back by its lease, each once more; all else was done at first. What it had
-    # acknowledged when it was killed may have been on its way.
+    # acknowledged when it was killed may have been on its way, and so may a poll: it held no more
+    # than it has room for.
     again = ActionRecord.objects.filter(attempt=1)
-    assert 0 < again.count() <= left
+    assert 0 < again.count() <= 10
     assert ActionRecord.objects.filter(attempt__gt=1).count() == 0
     assert ActionEvent.objects.filter(kind="succeeded").count() == len(records)
 

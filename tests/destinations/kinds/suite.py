@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,18 +82,18 @@ async def deliver(*attempts: Attempt) -> list[Outcome]:
         )
 
 
-class KindSuite:
+class KindSuite(ABC):
     """The nine tests. `counterpart` is a fixture of the subclass's module, a real server."""
 
     kind: str
 
+    @abstractmethod
     def behave(self, counterpart: Any, behaviour: str) -> dict[str, Any]:
         """Bring the counterpart to behave so; what `make_attempt` takes to meet it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def received(self, counterpart: Any) -> list[Received]:
         """What the counterpart has got since `behave`."""
-        raise NotImplementedError
 
     def attempt(self, counterpart: Any, behaviour: str) -> Outcome:
         """What one attempt comes to."""

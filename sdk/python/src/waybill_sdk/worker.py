@@ -200,9 +200,12 @@ class Worker:
             return
         except Exception as error:  # noqa: BLE001 -- their leases run out, and they come back
             log_fault(f"{len(mine)} actions cannot be settled", error)
-        for one in mine:
-            self._release(one)
-        self._tell_end()
+        # All at once: the next poll is to fill all that has become free.
+        with self._ended:
+            for one in mine:
+                self._done.discard((one.id, one.attempt))
+                self._running.pop((one.id, one.attempt), None)
+            self._ended.notify_all()
 
     def _nack(self, action: Action, nack: Nack) -> None:
         try:
