@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 from django.contrib.postgres.functions import TransactionNow
@@ -199,7 +200,7 @@ def _find_replayed(record_ids: Iterable[int]) -> set[int]:
 
 
 def _count(operation: BulkOperation, faults: Mapping[int, Fault | None]) -> None:
-    for record_id, fault in faults.items():
+    for record_id, fault in sorted(faults.items(), key=itemgetter(0)):
         if fault is None:
             operation.done += 1
             continue

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from django.db import transaction
 
 from dispatch import services, settlement
 from dispatch.models import OPEN, ActionEvent, ActionRecord
@@ -217,7 +218,8 @@ def test_a_dispatcher_that_comes_back_late_ends_none_of_many(acme, definition):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_settle_that_is_late_wakes_nobody(api, record):
-    lives.lose_lease(record.pk)
+    with transaction.atomic():
+        lives.lose_lease(record.pk)
 
     with connected() as listener:
         listener.execute(f"LISTEN {settlement.WAKE}")
