@@ -56,12 +56,13 @@ WITH ending AS MATERIALIZED (
   RETURNING r.id, r.lane_id, r.push, r.destination_id, e.kind, e.status, e.attempt, CASE
     WHEN e.status IN ('queued', 'scheduled') THEN r.available_at END AS available_at, e.detail,
     e.result
-), kept AS (
-  -- By an array of keys: the planner would go through all payloads for a join.
+)"""  # noqa: S608 -- constants only
+# By an array of keys: the planner would go through all payloads for a join.
+_KEEP = """, kept AS (
   UPDATE dispatch_actionpayload p
   SET result = (SELECT c.result::json FROM changed c WHERE c.id = p.record_id)
   WHERE p.record_id = ANY(ARRAY(SELECT id FROM changed WHERE result IS NOT NULL))
-)"""  # noqa: S608 -- constants only
+)"""
 _WRITE = """
   INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at, detail)
   SELECT id, kind, status, attempt, available_at, detail FROM changed"""
@@ -81,7 +82,7 @@ FROM changed
 """  # noqa: S608 -- constants only
 # What a dispatcher writes: what is late becomes an event, and one locked row keeps no other outcome
 # waiting. It tells which ones were locked.
-FLUSH = f"""{_END.format(lock="SKIP LOCKED")}, missed AS MATERIALIZED (
+_FLUSH = f"""{_END.format(lock="SKIP LOCKED")}{{keep}}, missed AS MATERIALIZED (
   SELECT e.id, e.attempt, e.detail, r.status, {_IS_CURRENT} AS is_locked
   FROM ending e JOIN dispatch_actionrecord r ON r.id = e.id
   WHERE (e.id, e.attempt) NOT IN (SELECT id, attempt FROM changed)
@@ -91,11 +92,14 @@ FLUSH = f"""{_END.format(lock="SKIP LOCKED")}, missed AS MATERIALIZED (
 )
 SELECT id, attempt FROM missed WHERE is_locked
 """  # noqa: S608 -- constants only
+FLUSH = _FLUSH.format(keep=_KEEP)
+# The same where none has a result: an update costs each partition a look, whatever it finds there.
+FLUSH_BARE = _FLUSH.format(keep="")
 NOTIFY = f"SELECT pg_notify('{WAKE}', ''), pg_notify('{PULL}', '')"
 
 
 def finish_parameters(endings: Sequence[Ending], *, statuses: Sequence[str]) -> dict[str, Any]:
-    """The parameters of `FINISH` and `FLUSH` for these endings."""
+    """The parameters of `FINISH`, `FLUSH` and `FLUSH_BARE` for these endings."""
     return {
         # One text: psycopg writes arrays item by item.
         "endings": orjson.dumps(endings).decode(),
