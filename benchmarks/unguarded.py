@@ -16,9 +16,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 def main() -> None:
     """Take the checks away, and dispatch."""
-    from destinations import outbound  # noqa: PLC0415 -- once it is known which settings
+    from destinations import addresses, outbound  # noqa: PLC0415 -- once it is known which settings
 
-    outbound.check_url = lambda url, *, allow_private: None
+    addresses.check_url = lambda url, policy: None
     outbound.CheckedResolver = lambda policy: ThreadedResolver()
     execute_from_command_line(["manage.py", "dispatch", *sys.argv[1:]])
 

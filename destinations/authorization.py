@@ -13,7 +13,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 
 import aiohttp
-from django.conf import settings
 
 from destinations import credentials, outbound
 from destinations.attempts import Attempt
@@ -46,17 +45,18 @@ async def post(
 ) -> outbound.Answer:
     """The answer to a POST within the attempt's time; `NoAnswerError` where there is none.
 
-    `headers` are ours and win over the credential's, those over the `configured` ones. A token
+    `headers` are ours, by lower-case names, and win over the credential's, those over the
+    `configured` ones. A token
     that is refused (401) is fetched anew, once. The answer is as it came, with whatever it echoes:
     what is kept of it goes through `attempt.conceal`.
     """
-    theirs, ours = _lowered(configured or {}), _lowered(headers)
+    theirs = _lowered(configured) if configured else {}
     granted = await authorize(attempt, clients)
-    answer = await _post(attempt, clients, url, theirs | granted | ours, body)
+    answer = await _post(attempt, clients, url, {**theirs, **granted, **headers}, body)
     if answer.status == 401:
         renewed = await authorize(attempt, clients, refused=granted)
         if renewed != granted:
-            answer = await _post(attempt, clients, url, theirs | renewed | ours, body)
+            answer = await _post(attempt, clients, url, {**theirs, **renewed, **headers}, body)
     return answer
 
 
@@ -88,6 +88,8 @@ async def authorize(
 
 async def find_certificate(attempt: Attempt, clients: Clients) -> ssl.SSLContext | None:
     """The TLS context that shows the credential's certificate; None where it has none."""
+    if attempt.keys.credential is None:
+        return None
     try:
         return await clients.of(Certificates).find(attempt.keys.credential)
     except UnusableCertificateError as error:
@@ -111,7 +113,6 @@ async def _post(
             headers=headers,
             body=body,
             seconds=attempt.seconds_left(),
-            allow_private=settings.ALLOW_PRIVATE_NETWORKS,
             tls=tls,
         )
     except outbound.AddressRefusedError as error:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from django.conf import settings
 
 from destinations import mcp_protocol, outbound
 from destinations.mcp_protocol import STATELESS, TooLargeError
@@ -46,7 +45,7 @@ class Reply:
     """What came back, and the JSON-RPC answer in it, if there was one."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
     message: dict[str, Any] | None
     # What it means, where it does not say so itself.
@@ -134,17 +133,15 @@ class Line:
             self._endpoint,
             headers=headers,
             body=body,
-            allow_private=settings.ALLOW_PRIVATE_NETWORKS,
             tls=self._tls,
         ) as response:
-            lowered = outbound.lower_names(response.headers)
             if response.status == 200 and response.content_type == mcp_protocol.EVENTS:
                 data = await self._read_events(response, id, agreement)
             else:
                 data = await _read_answer(response)
             message = mcp_protocol.read_message(data)
             answer = message if message and mcp_protocol.is_answer(message, id) else None
-            return Reply(response.status, lowered, data, answer)
+            return Reply(response.status, response.headers, data, answer)
 
     async def tell(self, body: bytes, agreement: Agreement) -> outbound.Answer:
         """What came back to a message that nothing is expected of."""
@@ -154,7 +151,6 @@ class Line:
             headers=self._write_headers(agreement),
             body=body,
             seconds=ANSWERING_SECONDS,
-            allow_private=settings.ALLOW_PRIVATE_NETWORKS,
             tls=self._tls,
         )
 
@@ -168,7 +164,6 @@ class Line:
                 self._endpoint,
                 headers=self._write_headers(agreement),
                 body=None,
-                allow_private=settings.ALLOW_PRIVATE_NETWORKS,
                 tls=self._tls,
             ),
         ):

@@ -18,8 +18,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
@@ -71,12 +70,11 @@ MOST_LOOK_UPS = 32
 _looking = threading.BoundedSemaphore(MOST_LOOK_UPS)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: status, headers with lower-case names, and the first 64 KB of the body."""
+class Answer(NamedTuple):
+    """What came back: status, headers by names in any case, and the first 64 KB of the body."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -185,14 +183,9 @@ class BoundedHandler(ResponseHandler):
 
     interim = 0
 
-    def set_response_params(self, **options: Any) -> None:
-        """Begins the next answer."""
-        self.interim = 0
-        super().set_response_params(**options)
-
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         """Passes on what has been read: an interim answer, or the head of the answer."""
-        self.interim += 100 <= data[0].code < 200
+        self.interim = self.interim + 1 if 100 <= data[0].code < 200 else 0
         if self.interim <= MOST_INTERIM:
             super().feed_data(data, size)
         elif self.transport is not None and not self.transport.is_closing():
@@ -205,6 +198,7 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, policy: Policy, **options: Any) -> None:
         super().__init__(resolver=CheckedResolver(policy), ssl=make_tls_context(), **options)
+        self.policy = policy
         # There is no public way to say what a connection is read by.
         factory: Any = functools.partial(BoundedHandler, loop=self._loop)
         self._factory = factory
@@ -236,14 +230,13 @@ def open_session(*, allow_private: bool, connections: int) -> aiohttp.ClientSess
     )
 
 
-async def post(  # noqa: PLR0913 -- what a request is made of, all by keyword
+async def post(
     session: aiohttp.ClientSession,
     url: str,
     *,
     headers: Mapping[str, str],
     body: bytes | RequestBody,
     seconds: float,
-    allow_private: bool,
     tls: ssl.SSLContext | None = None,
 ) -> Answer:
     """POST the body and read the answer within `seconds`, all included.
@@ -252,49 +245,46 @@ async def post(  # noqa: PLR0913 -- what a request is made of, all by keyword
     `AddressRefusedError`, `aiohttp.ClientError` or `TimeoutError`; a `RequestBody` knows whether
     it was sent.
     """
-    request = _request(
-        session, "POST", url, headers=headers, body=body, allow_private=allow_private, tls=tls
-    )
+    request = _request(session, "POST", url, headers=headers, body=body, tls=tls)
     async with asyncio.timeout(seconds), request as response:
         kept = await read_start(response, KEPT_BYTES)
         _end(response)
-        return Answer(response.status, lower_names(response.headers), kept)
+        return Answer(response.status, response.headers, kept)
 
 
 @contextlib.asynccontextmanager
-async def call(  # noqa: PLR0913 -- what a request is made of, all by keyword
+async def call(
     session: aiohttp.ClientSession,
     method: str,
     url: str,
     *,
     headers: Mapping[str, str],
     body: bytes | RequestBody | None,
-    allow_private: bool,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """The answer as it begins; whoever reads it bounds its size, and the time of all of it.
 
     What is not read by the end ends the connection. Raises what `post` raises.
     """
-    async with _request(
-        session, method, url, headers=headers, body=body, allow_private=allow_private, tls=tls
-    ) as response:
+    async with _request(session, method, url, headers=headers, body=body, tls=tls) as response:
         yield response
         _end(response)
 
 
-def _request(  # noqa: PLR0913 -- what a request is made of, all by keyword
+def _request(
     session: aiohttp.ClientSession,
     method: str,
     url: str,
     *,
     headers: Mapping[str, str],
     body: bytes | RequestBody | None,
-    allow_private: bool,
     tls: ssl.SSLContext | None,
 ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
     """The request, sent when it is entered. Each delivery makes one: no generator stands around."""
-    check_url(url, allow_private=allow_private)
+    connector = session.connector
+    if not isinstance(connector, Connector):
+        raise TypeError("This session does not check where it connects to: use `open_session`.")
+    addresses.check_url(url, connector.policy)
     return session.request(
         method, url, data=body, headers=headers, allow_redirects=False, ssl=tls or True
     )
@@ -331,16 +321,13 @@ def _is_ours(error: Exception) -> bool:
     return error.os_error.errno in ours
 
 
-def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers by lower-case names."""
-    return {name.lower(): value for name, value in headers.items()}
-
-
 async def read_start(response: aiohttp.ClientResponse, most: int) -> bytes:
     """So many bytes of the body, or all of it."""
     kept: list[bytes] = []
     size = 0
-    while size < most and (chunk := await response.content.read(most - size)):
+    content = response.content
+    while size < most and not content.at_eof():
+        chunk = await content.read(most - size)
         kept.append(chunk)
         size += len(chunk)
     return b"".join(kept)

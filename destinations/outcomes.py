@@ -55,6 +55,8 @@ class Outcome:
 
     def __post_init__(self) -> None:
         """Keeps of the message what a text column can hold."""
+        if not self.message:
+            return
         held = self.message.replace("\0", "").encode("utf-8", "replace").decode()
         object.__setattr__(self, "message", held[:MAX_MESSAGE])
 

@@ -17,7 +17,6 @@ from urllib.parse import quote_plus, urlencode
 
 import aiohttp
 import orjson
-from django.conf import settings
 from yarl import URL
 
 from destinations import outbound
@@ -109,7 +108,6 @@ class Tokens:
                 headers=build_headers(secret.value),
                 body=build_body(secret.value),
                 seconds=FETCH_SECONDS,
-                allow_private=settings.ALLOW_PRIVATE_NETWORKS,
                 tls=await self._clients.of(Certificates).find(secret),
             )
         except outbound.AddressRefusedError as error:

@@ -8,7 +8,7 @@ processes one wins, and the others fold what they have seen into what it wrote.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from destinations.outcomes import Outcome, Verdict
@@ -79,9 +79,10 @@ class Watched:
         if state is self.state and not self.seen:
             return
         self.state = state
-        self.seen.append((rule, seen))
-        if not self.is_moving:
-            self.stored, self.seen = self.state, []
+        if self.is_moving:
+            self.seen.append((rule, seen))
+        else:
+            self.stored, self.seen = state, []
 
     def learn(self, revision: int, stored: LaneState) -> None:
         """Take over what the row holds now, and fold what has been seen into that."""
@@ -190,8 +191,7 @@ def read_state(columns: Sequence[Any]) -> LaneState:
 
 def carry_counts(stored: LaneState, known: LaneState) -> LaneState:
     """What is stored, with the counts that a process keeps for itself."""
-    return replace(
-        stored,
+    return stored._replace(
         running=_carry(stored.running, known.running),
         unsettled=_carry(stored.unsettled, known.unsettled),
         streak=known.streak,
@@ -199,7 +199,7 @@ def carry_counts(stored: LaneState, known: LaneState) -> LaneState:
 
 
 def _carry(stored: Limit, known: Limit) -> Limit:
-    return replace(stored, good=known.good, bad=known.bad, slow=known.slow, barren=known.barren)
+    return stored._replace(good=known.good, bad=known.bad, slow=known.slow, barren=known.barren)
 
 
 def move_parameters(states: dict[int, tuple[int, LaneState]]) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -22,14 +21,14 @@ from dispatch.throttle import Throttle
 
 LEAST_SHARE = 16
 PAYLOAD_GONE = "Its payload is gone."
-# Where in a row of `claims.CLAIM` its lane is, what is in flight there, and the lane's state.
-LANE = 3
+# Where in a row of `claims.CLAIM` its lane is and the destination's config; what is in flight in
+# the lane, and its state.
+LANE, CONFIG = 3, 5
 RUNNING, UNSETTLED, LANE_STATE = 12, 13, 14
 RUNNING_LIMIT, UNSETTLED_LIMIT = LANE_STATE + 1, LANE_STATE + 4
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """An attempt that this dispatcher holds the lease of.
 
     `started` is the claim by the database's clock, `at` by this process's monotonic one.
@@ -125,19 +124,21 @@ class Deliveries:
 def read_claims(rows: list[tuple[Any, ...]]) -> list[Claimed]:
     """The rows of one `claims.CLAIM`."""
     taken = Counter(row[LANE] for row in rows)
+    # Nobody changes a config: the attempts at one destination share it.
+    configs = {text: orjson.loads(text) for text in {row[CONFIG] for row in rows}}
     now = time.monotonic()
-    return [_read_claim(row, taken[row[LANE]], now) for row in rows]
+    return [_read_claim(row, configs[row[CONFIG]], taken[row[LANE]], now) for row in rows]
 
 
-def _read_claim(row: tuple[Any, ...], taken: int, now: float) -> Claimed:
-    record_id, number, failures, lane_id, kind, config, deleted, payload = row[:8]
+def _read_claim(row: tuple[Any, ...], config: dict[str, Any], taken: int, now: float) -> Claimed:
+    record_id, number, failures, lane_id, kind, _, deleted, payload = row[:8]
     destination_id, started, stored_keys, variant = row[8:RUNNING]
     attempt = Attempt(
         record_id=record_id,
         number=number,
         failures=failures,
         type=kind,
-        config=orjson.loads(config),
+        config=config,
         payload=(payload or "").encode(),
         ends=now + ATTEMPT_SECONDS,
         variant=variant or "",

@@ -27,7 +27,6 @@ async def post(url, *, seconds=5.0, body=b"{}", headers=None, allow_private=True
             headers=headers or {},
             body=body,
             seconds=seconds,
-            allow_private=allow_private,
         )
 
 
@@ -91,9 +90,7 @@ def test_cookies_are_not_kept():
             outbound.open_session(allow_private=True, connections=1) as session,
         ):
             for _ in range(2):
-                await outbound.post(
-                    session, receiver.url, headers={}, body=b"", seconds=5, allow_private=True
-                )
+                await outbound.post(session, receiver.url, headers={}, body=b"", seconds=5)
             return [request.headers.get("Cookie") for request, _ in receiver.seen]
 
     assert asyncio.run(run()) == [None, None]
@@ -224,7 +221,7 @@ def test_a_name_that_leads_to_a_private_address_is_refused_and_not_called(monkey
         async with receive(web.Response()) as receiver:
             url = receiver.url.replace("127.0.0.1", "rebind.example.com")
             allowed = await post(url)
-            monkeypatch.setattr(outbound, "check_url", lambda url, *, allow_private: None)
+            monkeypatch.setattr(outbound.addresses, "check_url", lambda url, policy: None)
             with pytest.raises(AddressRefusedError):
                 await post(url, allow_private=False)
             return allowed.status, len(receiver.seen)
@@ -338,7 +335,7 @@ def test_each_answer_of_a_connection_may_have_some():
         server = await asyncio.start_server(speak_twice, "127.0.0.1", 0)
         async with server, outbound.open_session(allow_private=True, connections=1) as session:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-            sent = {"headers": {}, "body": b"{}", "seconds": 5, "allow_private": True}
+            sent = {"headers": {}, "body": b"{}", "seconds": 5}
             return [(await outbound.post(session, url, **sent)).status for _ in range(2)]
 
     assert asyncio.run(run()) == [200, 200]

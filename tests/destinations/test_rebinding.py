@@ -147,9 +147,7 @@ def test_the_machines_own_resolver_is_asked_under_each_loop(run, settings):
             outbound.open_session(allow_private=True, connections=1) as session,
         ):
             url = receiver.url.replace("127.0.0.1", "localhost")
-            answer = await outbound.post(
-                session, url, headers={}, body=b"", seconds=5, allow_private=True
-            )
+            answer = await outbound.post(session, url, headers={}, body=b"", seconds=5)
             return answer.status
 
     async def resolve():

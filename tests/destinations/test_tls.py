@@ -78,9 +78,7 @@ def at(receiver, host):
 
 async def post(url, **options):
     async with outbound.open_session(allow_private=True, connections=10) as session:
-        return await outbound.post(
-            session, url, headers={}, body=b"{}", seconds=5, allow_private=True, **options
-        )
+        return await outbound.post(session, url, headers={}, body=b"{}", seconds=5, **options)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """The controller of a lane's limits, as a table: a state and what was seen give the next state."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,7 +104,7 @@ def test_no_limit_grows_for_ever(observe, field, most):
     ],
 )
 def test_the_way_back_to_a_size_that_was_too_much(limit, good, waited, size):
-    limit = replace(limit, decreased_at=NOW)
+    limit = limit._replace(decreased_at=NOW)
 
     assert limits.next_size(limit, good, NOW + waited) == size
 
@@ -239,9 +237,9 @@ def test_a_probe_that_is_limited_waits_for_as_long_as_it_is_told():
 @pytest.mark.parametrize("what", [Seen.GOOD, Seen.SLOW])
 def test_a_probe_that_is_answered_ends_the_pause(what):
     owing = running(7, bad=24, slow=6, barren=True)
-    state = answers(replace(owing, opened=3, paused_until=NOW - 1, streak=4), seen(what))
+    state = answers(owing._replace(opened=3, paused_until=NOW - 1, streak=4), seen(what))
 
-    assert state == replace(running(7), reason="resumed at 7: the probe was answered")
+    assert state == running(7)._replace(reason="resumed at 7: the probe was answered")
 
 
 def test_what_started_before_the_pause_is_no_probe():
