@@ -119,7 +119,7 @@ class DestinationForm(ServiceForm):
     type = forms.ChoiceField(
         choices=[(kind, kind) for kind in Kind.values], widget=UnfoldAdminSelectWidget
     )
-    config = DrawnJSONField(schema=KINDS[Kind.WEBHOOK].CONFIG, required=False)
+    config = DrawnJSONField(schema=kinds.SCHEMAS[Kind.WEBHOOK], required=False)
     tags = DrawnJSONField(
         schema=TAGS, required=False, help_text="For people: to find it again. At most 16."
     )
@@ -144,15 +144,14 @@ class DestinationForm(ServiceForm):
     def draw_config(self, kind: str) -> None:
         """Make the config's form that of this type; the page gets the other types' as well."""
         config = cast(DrawnJSONField, self.fields["config"])
-        module = KINDS[kind]
         config.draw(
-            module.CONFIG,
+            kinds.SCHEMAS[kind],
             judge=lambda value: kinds.find_config_faults(kind, value),
-            example=module.EXAMPLE,
+            example=KINDS[kind].EXAMPLE,
         )
         if self.instance.pk is None:
             drawn = {
-                name: jsonforms.draw(module.CONFIG, module.EXAMPLE)
+                name: jsonforms.draw(kinds.SCHEMAS[name], module.EXAMPLE)
                 for name, module in KINDS.items()
             }
             config.widget.attrs["data-schemas"] = json.dumps(drawn)

@@ -85,7 +85,9 @@ def read(drawn: JSON, schema: Schema) -> JSON:
     value = {}
     for key, item in drawn.items():
         inner = read(item, branch.get("properties", {}).get(key, {}))
-        if inner not in ("", None) and (key in required or inner not in ({}, [])):
+        # A box that is not ticked is as empty.
+        is_empty = inner is False or inner in ({}, [])
+        if inner not in ("", None) and (key in required or not is_empty):
             value[key] = inner
     return value
 

@@ -185,7 +185,11 @@ class BoundedHandler(ResponseHandler):
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         """Passes on what has been read: an interim answer, or the head of the answer."""
-        self.interim = self.interim + 1 if 100 <= data[0].code < 200 else 0
+        if 100 <= data[0].code < 200:
+            self.interim += 1
+        elif self.interim <= MOST_INTERIM:
+            # The answer itself: what comes after it belongs to the next one.
+            self.interim = 0
         if self.interim <= MOST_INTERIM:
             super().feed_data(data, size)
         elif self.transport is not None and not self.transport.is_closing():

@@ -7,8 +7,6 @@ from typing import Any
 
 import orjson
 
-from config import validation
-from config.errors import Fault
 from destinations.outcomes import MAX_RETRY_AFTER, Outcome, Verdict
 
 MAX_WAIT = 43_200
@@ -29,7 +27,6 @@ SIGNALING: dict[str, Any] = {
         },
     ]
 }
-_VALIDATOR = validation.compile_schema(SIGNALING)
 RESPONSE_TIME_SLA: dict[str, Any] = {"type": "integer", "minimum": 1}
 SIGNALS = {"ack": Verdict.ACK, "nack": Verdict.NACK, "mod_ack": Verdict.WAIT}
 
@@ -57,15 +54,6 @@ def default_outcome(config: Mapping[str, Any]) -> Outcome:
     if config.get("signaling") == {"enabled": True, "default": "ack"}:
         return Outcome(Verdict.ACK)
     return Outcome(Verdict.WAIT, said=False)
-
-
-def find_signaling_faults(config: Mapping[str, Any]) -> list[Fault]:
-    """What is wrong with the `signaling` of a config whose schema does not know of it."""
-    if "signaling" not in config:
-        return []
-    return validation.find_faults(
-        _VALIDATOR, config["signaling"], code="INVALID_CONFIG", at=("config", "signaling")
-    )
 
 
 def _read_body(body: bytes) -> tuple[Any, Any]:

@@ -28,16 +28,31 @@ KINDS: dict[str, ModuleType] = {
     Kind.MCP: mcp,
     Kind.DEFAULT_SINK: default_sink,
 }
+# What a config may hold beside what the published schema of its kind names.
+_OURS: dict[str, dict[str, Any]] = {
+    kind: {"type": "object", "properties": getattr(module, "OURS", {})}
+    for kind, module in KINDS.items()
+}
+# All of it, as people see it.
+SCHEMAS: dict[str, dict[str, Any]] = {
+    kind: module.CONFIG | {"properties": module.CONFIG["properties"] | _OURS[kind]["properties"]}
+    for kind, module in KINDS.items()
+}
 _VALIDATORS = {kind: validation.compile_schema(module.CONFIG) for kind, module in KINDS.items()}
+_VALIDATORS_OF_OURS = {kind: validation.compile_schema(schema) for kind, schema in _OURS.items()}
 
 
 def find_config_faults(kind: str, config: Any) -> list[Fault]:
     """What is wrong with a config of this kind, each with its pointer below `/config`."""
-    faults = validation.find_faults(
-        _VALIDATORS[kind], config, code="INVALID_CONFIG", at=("config",)
-    )
+    if faults := _find_faults(_VALIDATORS[kind], config):
+        return faults
     check = getattr(KINDS[kind], "find_config_faults", None)
-    return faults or (check(config) if check else [])
+    faults = check(config) if check else []
+    return [*faults, *_find_faults(_VALIDATORS_OF_OURS[kind], config)]
+
+
+def _find_faults(validator: Any, config: Any) -> list[Fault]:
+    return validation.find_faults(validator, config, code="INVALID_CONFIG", at=("config",))
 
 
 def find_target_faults(kind: str, config: dict[str, Any], *, allow_private: bool) -> list[Fault]:

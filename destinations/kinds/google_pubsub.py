@@ -6,13 +6,12 @@ import re
 from typing import Any
 
 from config.errors import Fault
-from destinations import signaling
 from destinations.attempts import Attempt
 from destinations.batches import Account, Batches, Limits, Place
 from destinations.clients import Clients
 from destinations.models import CredentialType
 from destinations.outcomes import Outcome, Verdict
-from destinations.signaling import RESPONSE_TIME_SLA
+from destinations.signaling import RESPONSE_TIME_SLA, SIGNALING
 
 CONFIG: dict[str, Any] = {
     "type": "object",
@@ -23,6 +22,8 @@ CONFIG: dict[str, Any] = {
         "response_time_sla_ms": RESPONSE_TIME_SLA,
     },
 }
+# Beside what the published schema names. `ordering`: a lane's actions bear its key, in their order.
+OURS: dict[str, Any] = {"signaling": SIGNALING, "ordering": {"type": "boolean"}}
 CREDENTIALS = (CredentialType.GCP_SERVICE_ACCOUNT,)
 EXAMPLE: dict[str, Any] = {"project_id": "acme-prod", "topic_id": "orders"}
 # One request holds at most 1,000 messages and 10 MB (cloud.google.com/pubsub/quotas); smaller
@@ -43,14 +44,12 @@ _TOPIC = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 
 
 def find_config_faults(config: dict[str, Any]) -> list[Fault]:
-    """What the schema leaves open: names that Pub/Sub would not take, and options of ours."""
-    faults = signaling.find_signaling_faults(config)
+    """What the schema leaves open: names that Pub/Sub would not take."""
+    faults = []
     if not _PROJECT.fullmatch(config["project_id"]):
         faults.append(_fault("This is no project id of Google Cloud.", "project_id"))
     if not _TOPIC.fullmatch(config["topic_id"]):
         faults.append(_fault("This is no topic id: give the name without its path.", "topic_id"))
-    if not isinstance(config.get("ordering", False), bool):
-        faults.append(_fault("ordering is true or false.", "ordering"))
     return faults
 
 

@@ -32,23 +32,24 @@ CREDENTIALS = HTTP_CREDENTIALS
 EXAMPLE: dict[str, Any] = {"endpoint": "https://tools.example.com/mcp"}
 # Where in the config it is written whom we call.
 ADDRESS = "endpoint"
-# Ours, beside what the schema names: the tool to be called instead of that of the variant's name.
-TOOL = "tool"
-MAX_TOOL = 255
+# Beside what the published schema names: the tool to call instead of that of the variant's name.
+OURS: dict[str, Any] = {
+    "tool": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+    }
+}
 
 
 def find_config_faults(config: dict[str, Any]) -> list[Fault]:
-    """What the schema cannot say: where the endpoint may lead, and which names a tool can have."""
-    faults = []
+    """What the schema cannot say: where the endpoint may lead."""
     try:
         outbound.check_url(config["endpoint"], allow_private=settings.ALLOW_PRIVATE_NETWORKS)
     except outbound.AddressRefusedError as error:
-        faults.append(Fault(error.code, str(error), "/config/endpoint"))
-    tool = config.get(TOOL, "tool")
-    if not isinstance(tool, str) or not 1 <= len(tool) <= MAX_TOOL or not tool.isprintable():
-        message = f"The name of a tool is a text of 1 to {MAX_TOOL} printable characters."
-        faults.append(Fault("INVALID_CONFIG", message, f"/config/{TOOL}"))
-    return faults
+        return [Fault(error.code, str(error), "/config/endpoint")]
+    return []
 
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
@@ -56,7 +57,9 @@ async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     if not attempt.payload.lstrip().startswith(b"{"):
         message = "The input is not an object, and nothing else can be the arguments of a tool."
         return Outcome(Verdict.PERMANENT, message, sent=False)
-    call = ToolCall(attempt.config.get(TOOL, attempt.variant), attempt.payload, read_meta(attempt))
+    call = ToolCall(
+        attempt.config.get("tool", attempt.variant), attempt.payload, read_meta(attempt)
+    )
     try:
         async with asyncio.timeout(attempt.seconds_left()):
             reply = await _call(attempt, clients, call)

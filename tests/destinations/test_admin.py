@@ -25,7 +25,7 @@ def change_url(destination):
 
 def form_data(org, kind="webhook", config=None, tags=(), **fields):
     """What the page posts."""
-    drawn = jsonforms.fill(KINDS[kind].EXAMPLE, KINDS[kind].CONFIG) | (config or {})
+    drawn = jsonforms.fill(KINDS[kind].EXAMPLE, kinds.SCHEMAS[kind]) | (config or {})
     pairs = [{"name": name, "value": value} for name, value in tags]
     return {
         "org": org.pk,
@@ -50,6 +50,30 @@ def test_each_type_is_created_from_its_own_form(admin_client, acme, kind):
     assert (made.org, made.type, made.config, made.tags) == (acme, kind, KINDS[kind].EXAMPLE, None)
 
 
+@pytest.mark.parametrize(
+    ("kind", "ours"),
+    [
+        ("aws_sqs", {"signaling": {"enabled": True, "default": "mod_ack"}}),
+        ("google_pubsub", {"signaling": {"enabled": False}, "ordering": True}),
+        ("mcp", {"tool": "send_email"}),
+    ],
+)
+def test_options_beside_the_published_schema_are_in_the_form(admin_client, acme, kind, ours):
+    admin_client.post(ADD, form_data(acme, kind, ours))
+    made = Destination.objects.get()
+    page = admin_client.get(change_url(made))
+    widget = page.context["adminform"].form.fields["config"].widget
+
+    assert made.config == KINDS[kind].EXAMPLE | ours
+    assert ours.keys() <= widget.schema["properties"].keys()
+
+
+def test_a_box_that_is_not_ticked_changes_nothing(admin_client, acme):
+    admin_client.post(ADD, form_data(acme, "google_pubsub", {"ordering": False}))
+
+    assert Destination.objects.get().config == KINDS["google_pubsub"].EXAMPLE
+
+
 def test_the_page_holds_the_form_of_every_type(admin_client, acme):
     page = admin_client.get(ADD)
     widget = page.context["adminform"].form.fields["config"].widget
@@ -59,12 +83,12 @@ def test_the_page_holds_the_form_of_every_type(admin_client, acme):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_drawing_leaves_the_schema_as_it_is(kind):
-    before = copy.deepcopy(KINDS[kind].CONFIG)
-    drawn = jsonforms.draw(KINDS[kind].CONFIG, KINDS[kind].EXAMPLE)
+    before = copy.deepcopy(kinds.SCHEMAS[kind])
+    drawn = jsonforms.draw(kinds.SCHEMAS[kind], KINDS[kind].EXAMPLE)
     for value in drawn["properties"].values():
         value.clear()
 
-    assert before == KINDS[kind].CONFIG
+    assert before == kinds.SCHEMAS[kind]
 
 
 @pytest.mark.parametrize(

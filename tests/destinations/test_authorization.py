@@ -8,6 +8,7 @@ import contextlib
 import orjson
 import pytest
 from aiohttp import web
+from django.conf import settings
 
 from destinations import kinds, outbound, tokens
 from destinations.clients import Clients
@@ -27,7 +28,9 @@ pytestmark = pytest.mark.usefixtures("private_networks")
 @contextlib.asynccontextmanager
 async def opened_clients():
     async with (
-        outbound.open_session(allow_private=True, connections=50) as session,
+        outbound.open_session(
+            allow_private=settings.ALLOW_PRIVATE_NETWORKS, connections=50
+        ) as session,
         Clients(session) as clients,
     ):
         yield clients

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from destinations import kinds, outbound
 from destinations.attempts import Attempt
@@ -73,8 +74,9 @@ def make_keys(type: str, /, **secret: Any) -> Keys:
 
 async def deliver(*attempts: Attempt) -> list[Outcome]:
     """What the attempts come to, made at once, as a dispatcher makes them."""
+    allow_private = settings.ALLOW_PRIVATE_NETWORKS
     async with (
-        outbound.open_session(allow_private=True, connections=100) as session,
+        outbound.open_session(allow_private=allow_private, connections=100) as session,
         Clients(session) as clients,
     ):
         return list(
