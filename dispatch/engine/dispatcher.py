@@ -134,11 +134,18 @@ class Dispatcher:
         """The last lane looked at, whether there may be more of them, and the claimed rows."""
         connection = await self.claimer.open()
         crowded = self.deliveries.find_crowded()
-        async with connection.pipeline():
-            locked = await connection.execute(claims.LOCK_LANES, {"after": self.after_lane})
-            claimed = await connection.execute(claims.CLAIM, {"rows": wanted, "crowded": crowded})
-        _, last_lane, more = await locked.fetchone() or (None, 0, False)
-        return last_lane, more, await claimed.fetchall()
+        try:
+            async with connection.pipeline():
+                locked = await connection.execute(claims.LOCK_LANES, {"after": self.after_lane})
+                claimed = await connection.execute(
+                    claims.CLAIM, {"rows": wanted, "crowded": crowded}
+                )
+            _, last_lane, more = await locked.fetchone() or (None, 0, False)
+            return last_lane, more, await claimed.fetchall()
+        except psycopg.Error:
+            # psycopg trusts in having prepared what the pipeline passed by after an error.
+            await self.claimer.close()
+            raise
 
     # --- writing -------------------------------------------------------------------------------
 

@@ -107,6 +107,26 @@ def test_connections_that_are_struck_during_work_lose_nothing(
     assert sorted(ended) == sorted(ids)
 
 
+def test_a_claim_that_is_canceled_while_it_is_prepared_can_be_made_again():
+    """psycopg prepares what comes a sixth time, and trusts in it although it was canceled."""
+
+    async def claim():
+        dispatcher = Dispatcher(lines.read_conninfo(), concurrency=1, allow_private=True)
+        for _ in range(5):
+            await dispatcher._fetch_claim(1)
+        line = await dispatcher.claimer.open()
+        await line.execute("SET statement_timeout = 50")
+        async with await psycopg.AsyncConnection.connect(dispatcher.claimer.conninfo) as other:
+            await other.execute("LOCK TABLE dispatch_lane")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                await dispatcher._fetch_claim(1)
+        found = await dispatcher._fetch_claim(1)
+        await dispatcher.claimer.close()
+        return found
+
+    assert asyncio.run(claim()) == (0, False, [])
+
+
 def test_an_outcome_outlives_the_database_that_was_gone_when_it_came(
     held, proxy, background, receiver, start_dispatcher
 ):
