@@ -22,8 +22,14 @@ CONFIG: dict[str, Any] = {
         "response_time_sla_ms": RESPONSE_TIME_SLA,
     },
 }
-# Beside what the published schema names. `ordering`: a lane's actions bear its key, in their order.
-OURS: dict[str, Any] = {"signaling": SIGNALING, "ordering": {"type": "boolean"}}
+# Beside what the published schema names.
+OURS: dict[str, Any] = {
+    "signaling": SIGNALING,
+    "ordering": {
+        "description": "The messages of a lane bear its id as their ordering key.",
+        "type": "boolean",
+    },
+}
 CREDENTIALS = (CredentialType.GCP_SERVICE_ACCOUNT,)
 EXAMPLE: dict[str, Any] = {"project_id": "acme-prod", "topic_id": "orders"}
 # One request holds at most 1,000 messages and 10 MB (cloud.google.com/pubsub/quotas); smaller

@@ -35,6 +35,7 @@ ADDRESS = "endpoint"
 # Beside what the published schema names: the tool to call instead of that of the variant's name.
 OURS: dict[str, Any] = {
     "tool": {
+        "description": "The tool that is called. Left empty: the one with the variant's name.",
         "type": "string",
         "minLength": 1,
         "maxLength": 255,
