@@ -16,7 +16,7 @@ from actions.models import ActionDefinition, DefinitionDestination
 from actions.schemas import PUT_DEFINITION
 from config import strictjson
 from config.errors import DomainError
-from destinations.forms import DrawnJSONField
+from destinations.admin.forms import DrawnJSONField
 from destinations.models import Destination
 from orgs.windows import ServiceForm
 

@@ -24,7 +24,7 @@ UNGUARDED = ("-m", "benchmarks.unguarded")
 # not; and of the addresses of a name, as each new connection does it.
 CHECKS = """
 import timeit
-from destinations import addresses, outbound
+from destinations.outward import addresses, outbound
 url = "https://hooks.example.com/orders"
 policy = addresses.read_policy(allow_private=False)
 def again(): outbound.check_url(url, allow_private=False)

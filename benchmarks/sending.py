@@ -111,10 +111,11 @@ async def opened_kind(kind: str) -> AsyncIterator[Send]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     # What needs Django.
-    from destinations import kinds, outbound  # noqa: PLC0415
+    from destinations import kinds  # noqa: PLC0415
     from destinations.attempts import Attempt  # noqa: PLC0415
-    from destinations.clients import Clients  # noqa: PLC0415
     from destinations.keys import Keys, Secret  # noqa: PLC0415
+    from destinations.outward import outbound  # noqa: PLC0415
+    from destinations.outward.clients import Clients  # noqa: PLC0415
 
     if kind == "aws_sqs":
         config = {"queue_url": QUEUE_URL}

@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 def main() -> None:
     """Take the checks away, and dispatch."""
-    from destinations import addresses, outbound  # noqa: PLC0415 -- once it is known which settings
+    from destinations.outward import addresses, outbound  # noqa: PLC0415 -- once it is known which settings
 
     addresses.check_url = lambda url, policy: None
     outbound.CheckedResolver = lambda policy: ThreadedResolver()

@@ -56,7 +56,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 HTTPS = flag("WAYBILL_HTTPS", default=True)
 # True lets destinations point to private, loopback and link-local addresses.
 ALLOW_PRIVATE_NETWORKS = flag("WAYBILL_ALLOW_PRIVATE_NETWORKS", default=False)
-# What else may be called, and what may not: `destinations.addresses` judges by these.
+# What else may be called, and what may not: `destinations.outward.addresses` judges by these.
 OUTBOUND_SCHEMES = reads.schemes(
     "WAYBILL_OUTBOUND_SCHEMES", env.str("WAYBILL_OUTBOUND_SCHEMES", default="https,http")
 )

@@ -13,8 +13,8 @@ from typing import Any
 
 from config import validation
 from config.errors import Fault, pointer
-from destinations import outbound
 from destinations.models import CredentialType
+from destinations.outward import outbound
 
 TEXT: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 8_192}
 # What nobody may look at over a shoulder. (An annotation: the validator knows no such format.)

@@ -22,8 +22,9 @@ from config.errors import (
     RuleError,
     pointer,
 )
-from destinations import credentials, kinds, outbound
+from destinations import credentials, kinds
 from destinations.models import Credential, CredentialType, Destination, Kind
+from destinations.outward import outbound
 from orgs import encryption
 from orgs.models import Organization, SigningKey
 

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from config.errors import ConflictError, RuleError
-from destinations import services, signing
+from destinations import services
+from destinations.authorizing import signing
 from orgs import encryption
 from orgs.models import Organization, SigningKey
 

@@ -16,11 +16,12 @@ import orjson
 from django.conf import settings
 
 from config.errors import DomainError, RuleError
-from destinations import keys, kinds, outbound
+from destinations import keys, kinds
 from destinations.attempts import Attempt
-from destinations.clients import Clients
 from destinations.models import Destination, Kind
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from runtime import slots
 
 SECONDS = 10.0

@@ -18,7 +18,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from config.errors import DomainError
-from destinations.admin import DestinationAdmin
+from destinations.admin.destinations import DestinationAdmin
 from destinations.kinds import is_pushed
 from destinations.models import Destination
 from dispatch import advice, services

@@ -19,7 +19,7 @@ from unfold.widgets import (
 
 from config import validation
 from config.errors import Fault
-from destinations.forms import DrawnJSONField
+from destinations.admin.forms import DrawnJSONField
 from destinations.models import Destination
 from destinations.schemas import TAGS
 from dispatch.models import ActionRecord, Status

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from destinations import outbound
+from destinations.outward import outbound
 from tests import factories
 from tests.client import ApiClient
 

@@ -22,8 +22,7 @@ from google.oauth2 import service_account
 from google.pubsub_v1 import types
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from destinations import threads
-from destinations.batches import (
+from destinations.brokers.batches import (
     Account,
     Batch,
     Entry,
@@ -32,10 +31,11 @@ from destinations.batches import (
     judge_silence,
     send_halves,
 )
+from destinations.brokers.pools import Client, Pool
 from destinations.credentials import GOOGLE_TOKEN_URI
-from destinations.outbound import CONNECT_SECONDS
 from destinations.outcomes import Outcome, Verdict
-from destinations.pools import Client, Pool
+from destinations.outward import threads
+from destinations.outward.outbound import CONNECT_SECONDS
 
 # It answers with a number for each message.
 CHANNEL_OPTIONS = (

@@ -23,8 +23,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from django.conf import settings
 
-from destinations import threads
-from destinations.batches import (
+from destinations.brokers.batches import (
     Account,
     Batch,
     Entry,
@@ -33,9 +32,10 @@ from destinations.batches import (
     judge_silence,
     send_halves,
 )
-from destinations.outbound import CONNECT_SECONDS, RequestBody
+from destinations.brokers.pools import Client, Pool
 from destinations.outcomes import Outcome, Verdict
-from destinations.pools import Client, Pool
+from destinations.outward import threads
+from destinations.outward.outbound import CONNECT_SECONDS, RequestBody
 
 CONNECTIONS = 64
 ANSWER_SECONDS = 30

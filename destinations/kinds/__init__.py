@@ -10,13 +10,14 @@ from typing import Any
 
 from config import validation
 from config.errors import Fault
-from destinations import keys, outbound
+from destinations import keys
 from destinations.attempts import Attempt
-from destinations.authorization import NoAnswerError
-from destinations.clients import Clients
+from destinations.authorizing.authorization import NoAnswerError
 from destinations.kinds import aws_sqs, default_sink, google_pubsub, mcp, sdk, webhook
 from destinations.models import Kind
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 
 logger = logging.getLogger(__name__)
 

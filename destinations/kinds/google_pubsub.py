@@ -7,10 +7,10 @@ from typing import Any
 
 from config.errors import Fault
 from destinations.attempts import Attempt
-from destinations.batches import Account, Batches, Limits, Place
-from destinations.clients import Clients
+from destinations.brokers.batches import Account, Batches, Limits, Place
 from destinations.models import CredentialType
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA, SIGNALING
 
 CONFIG: dict[str, Any] = {

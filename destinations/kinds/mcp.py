@@ -10,14 +10,15 @@ import aiohttp
 from django.conf import settings
 
 from config.errors import Fault
-from destinations import authorization, outbound
 from destinations.attempts import Attempt
-from destinations.clients import Clients
+from destinations.authorizing import authorization
 from destinations.credentials import HTTP_CREDENTIALS
-from destinations.mcp_line import Reply, ToolCall
-from destinations.mcp_protocol import TooLargeError
-from destinations.mcp_sessions import Servers
+from destinations.mcp.line import Reply, ToolCall
+from destinations.mcp.protocol import TooLargeError
+from destinations.mcp.sessions import Servers
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA
 
 CONFIG: dict[str, Any] = {

@@ -9,11 +9,13 @@ from typing import Any
 from django.conf import settings
 
 from config.errors import Fault, pointer
-from destinations import authorization, outbound, signaling, signing
+from destinations import signaling
 from destinations.attempts import Attempt
-from destinations.clients import Clients
+from destinations.authorizing import authorization, signing
 from destinations.credentials import HTTP_CREDENTIALS
 from destinations.outcomes import Outcome, judge_answer
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA, SIGNALING
 
 CONFIG: dict[str, Any] = {

@@ -11,8 +11,8 @@ import orjson
 
 from destinations import keys, kinds
 from destinations.attempts import ATTEMPT_SECONDS, Attempt
-from destinations.clients import Clients
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward.clients import Clients
 from dispatch import limits, retries, throttle
 from dispatch.limits import Observation, Seen
 from dispatch.retries import Ending

@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg
 
-from destinations import outbound
-from destinations.clients import Clients
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from dispatch import limits, settlement, throttle
 from dispatch.engine import claims, deliveries, lines
 from dispatch.engine.deliveries import Deliveries

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from destinations import addresses, outbound
-from destinations.addresses import AddressRefusedError, Policy
+from destinations.outward import addresses, outbound
+from destinations.outward.addresses import AddressRefusedError, Policy
 
 # Refused while private networks are not allowed; another row allows them.
 PRIVATE = [

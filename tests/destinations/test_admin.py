@@ -8,8 +8,9 @@ import json
 import pytest
 from django.urls import reverse
 
-from destinations import jsonforms, kinds
-from destinations.forms import DestinationForm, DrawnJSONField
+from destinations import kinds
+from destinations.admin import jsonforms
+from destinations.admin.forms import DestinationForm, DrawnJSONField
 from destinations.kinds import KINDS
 from destinations.models import Destination
 from destinations.schemas import TAGS

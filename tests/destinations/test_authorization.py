@@ -10,10 +10,12 @@ import pytest
 from aiohttp import web
 from django.conf import settings
 
-from destinations import kinds, outbound, tokens
-from destinations.clients import Clients
+from destinations import kinds
+from destinations.authorizing import tokens
 from destinations.keys import NO_KEYS, Keys, Secret
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from dispatch import throttle
 from tests.destinations.kinds.suite import make_attempt, make_keys
 from tests.destinations.receiver import receive, refusing

@@ -12,9 +12,9 @@ from types import ModuleType
 import pytest
 
 from destinations.attempts import Attempt
-from destinations.batches import Account, Batches, Limits, Place
-from destinations.clients import Clients
+from destinations.brokers.batches import Account, Batches, Limits, Place
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward.clients import Clients
 
 LIMITS = Limits(messages=3, bytes=100, calls=2)
 PLACE = Place(Account(1, 1), "here")

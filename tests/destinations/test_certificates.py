@@ -9,9 +9,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from destinations import credentials
-from destinations.certificates import Certificates
-from destinations.clients import Clients
+from destinations.authorizing.certificates import Certificates
 from destinations.keys import REMEMBERED, Secret, read_keys
+from destinations.outward.clients import Clients
 from tests.destinations.pem import make_pair
 
 

@@ -7,7 +7,8 @@ import json
 import pytest
 from django.urls import reverse
 
-from destinations import secret_forms, services
+from destinations import services
+from destinations.admin import secret_forms
 from destinations.credentials import SHAPES
 from destinations.models import Credential, CredentialType, Destination
 from orgs import encryption

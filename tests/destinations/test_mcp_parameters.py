@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from destinations import mcp_parameters
+from destinations.mcp import parameters
 
 
 def page(schema, **more):
@@ -34,7 +34,7 @@ def marked(**properties):
     ],
 )
 def test_which_arguments_are_wanted(schema, marks):
-    assert mcp_parameters.read_page(page(schema), "it").marks == marks
+    assert parameters.read_page(page(schema), "it").marks == marks
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_which_arguments_are_wanted(schema, marks):
     ],
 )
 def test_where_the_next_page_is(result, cursor):
-    assert mcp_parameters.read_page(result, "it") == mcp_parameters.Page({}, cursor)
+    assert parameters.read_page(result, "it") == parameters.Page({}, cursor)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_where_the_next_page_is(result, cursor):
 def test_how_a_value_is_written(value, header):
     marks = {("a", "b"): "mcp-param-r", ("a", "b", "c"): "mcp-param-s", ("x",): "mcp-param-x"}
 
-    headers = mcp_parameters.write_headers(marks, orjson.dumps({"a": {"b": value}}))
+    headers = parameters.write_headers(marks, orjson.dumps({"a": {"b": value}}))
 
     assert headers == ({} if header is None else {"mcp-param-r": header})

@@ -3,8 +3,8 @@
 import orjson
 import pytest
 
-from destinations import mcp_protocol
-from destinations.mcp_protocol import EventStream, TooLargeError
+from destinations.mcp import protocol
+from destinations.mcp.protocol import EventStream, TooLargeError
 from destinations.outcomes import Verdict
 
 
@@ -36,7 +36,7 @@ def answer(**fields):
     ],
 )
 def test_errors_by_their_code(code, verdict):
-    outcome = mcp_protocol.judge_message(answer(error={"code": code, "message": "so it is"}))
+    outcome = protocol.judge_message(answer(error={"code": code, "message": "so it is"}))
 
     assert outcome.verdict is verdict
     assert "so it is" in outcome.message
@@ -63,7 +63,7 @@ def test_errors_by_their_code(code, verdict):
     ],
 )
 def test_results(result, verdict, said):
-    outcome = mcp_protocol.judge_message(answer(result=result))
+    outcome = protocol.judge_message(answer(result=result))
 
     assert outcome.verdict is verdict
     assert said in outcome.message
@@ -86,9 +86,9 @@ def test_results(result, verdict, said):
     ],
 )
 def test_what_a_result_is_kept_as(data, text):
-    message = mcp_protocol.read_message(b'{"jsonrpc":"2.0","id":1,"result":{"a":%s}}' % data)
+    message = protocol.read_message(b'{"jsonrpc":"2.0","id":1,"result":{"a":%s}}' % data)
 
-    kept = mcp_protocol.keep_result(message["result"])
+    kept = protocol.keep_result(message["result"])
 
     assert kept == f'{{"a":{text}}}'
     assert orjson.loads(kept)
@@ -98,9 +98,9 @@ def test_what_a_result_is_kept_as(data, text):
 def test_a_large_result_is_cut_to_what_is_kept(unit):
     result = {"content": [{"type": "text", "text": unit * 100_000}]}
 
-    kept = mcp_protocol.keep_result(result)
+    kept = protocol.keep_result(result)
 
-    assert len(kept.encode()) <= mcp_protocol.KEPT_RESULT
+    assert len(kept.encode()) <= protocol.KEPT_RESULT
     read = orjson.loads(kept)
     assert (read["cut"], read["bytes"]) == (True, len(orjson.dumps(result)))
     assert orjson.dumps(result).decode().startswith(read["start"])
@@ -110,7 +110,7 @@ def test_a_large_result_is_cut_to_what_is_kept(unit):
 def test_a_result_that_is_nested_too_deep_is_a_success_all_the_same():
     deep = b'{"jsonrpc":"2.0","id":1,"result":{"a":%s}}' % (b"[" * 500 + b"]" * 500)
 
-    outcome = mcp_protocol.judge_message(mcp_protocol.read_message(deep))
+    outcome = protocol.judge_message(protocol.read_message(deep))
 
     assert outcome.verdict is Verdict.ACK
     assert orjson.loads(outcome.result)["cut"] is True
@@ -121,7 +121,7 @@ def test_a_result_that_is_nested_too_deep_is_a_success_all_the_same():
     [b"", b"<html>", b"[]", b"1", b"{}", b'{"jsonrpc":"1.0"}', b"[" * 5_000, b'{"a":NaN}'],
 )
 def test_what_is_no_message(data):
-    assert mcp_protocol.read_message(data) is None
+    assert protocol.read_message(data) is None
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_what_is_no_message(data):
     ],
 )
 def test_which_message_is_the_answer(message, expected):
-    assert mcp_protocol.is_answer(message, 1) is expected
+    assert protocol.is_answer(message, 1) is expected
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_which_message_is_the_answer(message, expected):
     ],
 )
 def test_names_in_headers(name, header):
-    assert mcp_protocol.write_routing("tools/call", name)["mcp-name"] == header
+    assert protocol.write_routing("tools/call", name)["mcp-name"] == header
 
 
 STREAMS = [
@@ -220,14 +220,14 @@ def feed_often(events, piece, times):
 
 def test_each_byte_of_a_stream_is_read_once(monkeypatch):
     searched = []
-    line_end = mcp_protocol._LINE_END
+    line_end = protocol._LINE_END
 
     class Counting:
         def split(self, text):
             searched.append(len(text))
             return line_end.split(text)
 
-    monkeypatch.setattr(mcp_protocol, "_LINE_END", Counting())
+    monkeypatch.setattr(protocol, "_LINE_END", Counting())
     events = EventStream()
     feed_often(events, b"x", 10_000)
 
@@ -241,12 +241,12 @@ def test_what_is_quoted_is_concealed_before_it_is_cut():
 
     long = "x" * 992 + "pl4nted-secret"
     failed = {"isError": True, "content": [{"text": long}]}
-    large = {"n": "x" * (mcp_protocol.KEPT_START - 12) + "pl4nted-secret" + "x" * 60_000}
+    large = {"n": "x" * (protocol.KEPT_START - 12) + "pl4nted-secret" + "x" * 60_000}
 
     outcomes = [
-        mcp_protocol.judge_message(answer(result=failed), hide),
-        mcp_protocol.judge_message(answer(error={"code": 1, "message": long[20:]}), hide),
-        mcp_protocol.judge_message(answer(result=large), hide),
+        protocol.judge_message(answer(result=failed), hide),
+        protocol.judge_message(answer(error={"code": 1, "message": long[20:]}), hide),
+        protocol.judge_message(answer(result=large), hide),
     ]
 
     verdicts = [Verdict.NACK, Verdict.UNAVAILABLE, Verdict.ACK]
@@ -258,9 +258,9 @@ def test_what_a_server_asks_is_answered_or_refused():
     ping = {"jsonrpc": "2.0", "id": "a", "method": "ping"}
     elicit = {"jsonrpc": "2.0", "id": 5, "method": "elicitation/create"}
 
-    assert mcp_protocol.is_request(ping)
-    assert mcp_protocol.is_request(elicit)
-    assert not mcp_protocol.is_request({"jsonrpc": "2.0", "method": "notifications/progress"})
-    assert orjson.loads(mcp_protocol.answer_request(ping)) == answer(id="a", result={})
-    refused = orjson.loads(mcp_protocol.answer_request(elicit))
+    assert protocol.is_request(ping)
+    assert protocol.is_request(elicit)
+    assert not protocol.is_request({"jsonrpc": "2.0", "method": "notifications/progress"})
+    assert orjson.loads(protocol.answer_request(ping)) == answer(id="a", result={})
+    refused = orjson.loads(protocol.answer_request(elicit))
     assert (refused["id"], refused["error"]["code"]) == (5, -32601)

@@ -14,8 +14,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver
 from django.conf import settings
 
-from destinations import outbound
-from destinations.outbound import AddressRefusedError
+from destinations.outward import outbound
+from destinations.outward.outbound import AddressRefusedError
 from tests.destinations.receiver import receive, refusing, speak, unreachable
 
 
@@ -417,4 +417,4 @@ def test_there_is_no_other_way_out_over_http():
     }
 
     assert len(files) > 50
-    assert found == {"destinations/outbound.py"}
+    assert found == {"destinations/outward/outbound.py"}

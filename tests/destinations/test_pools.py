@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from destinations import pools
-from destinations.pools import Client, Pool
+from destinations.brokers import pools
+from destinations.brokers.pools import Client, Pool
 
 
 class Making:

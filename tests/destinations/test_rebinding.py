@@ -16,11 +16,12 @@ from aiohttp.abc import AbstractResolver
 from django.db import connection
 from django.urls import reverse
 
-from destinations import kinds, outbound
-from destinations.clients import Clients
+from destinations import kinds
 from destinations.credentials import SHAPES
 from destinations.models import Credential, Destination
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from tests import factories
 from tests.destinations import test_key_admin
 from tests.destinations.kinds.suite import make_attempt

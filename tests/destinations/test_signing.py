@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from destinations import outbound, signing
 from destinations.attempts import Attempt
-from destinations.clients import Clients
+from destinations.authorizing import signing
 from destinations.keys import Keys
 from destinations.kinds import webhook
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from tests.destinations.receiver import receive
 
 NEW, OLD, OTHER = (signing.make_key() for _ in range(3))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from destinations import keys, signing, signing_keys
+from destinations import keys, signing_keys
+from destinations.authorizing import signing
 from orgs import encryption
 from orgs.models import SigningKey
 from tests import factories

@@ -10,7 +10,8 @@ from django.db import connection
 from django.utils import timezone
 
 from config.errors import DomainError
-from destinations import keys, services, signing, signing_keys
+from destinations import keys, services, signing_keys
+from destinations.authorizing import signing
 from destinations.kinds import KINDS
 from orgs import encryption
 from orgs.models import SigningKey

@@ -13,10 +13,12 @@ import uvloop
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
-from destinations import certificates, kinds, outbound
-from destinations.clients import Clients
+from destinations import kinds
+from destinations.authorizing import certificates
 from destinations.keys import Keys, Secret
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from tests.destinations.authority import Authority
 from tests.destinations.kinds.suite import make_attempt
 from tests.destinations.receiver import receive

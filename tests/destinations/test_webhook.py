@@ -13,10 +13,11 @@ import orjson
 import pytest
 from aiohttp import web
 
-from destinations import kinds, outbound
+from destinations import kinds
 from destinations.attempts import Attempt
-from destinations.clients import Clients
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from tests.destinations.receiver import receive, refusing, speak, unreachable
 from tests.destinations.test_outcomes import expected_verdict
 

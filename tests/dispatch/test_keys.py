@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from destinations import keys, services, signing, signing_keys
+from destinations import keys, services, signing_keys
+from destinations.authorizing import signing
 from destinations.models import Credential
 from destinations.outcomes import Outcome, Verdict
 from dispatch.engine import dispatcher as dispatcher_module

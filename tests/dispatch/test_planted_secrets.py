@@ -16,7 +16,7 @@ from django.db import connection
 from django.urls import reverse
 
 from actions.models import ActionDefinition
-from destinations import signing
+from destinations.authorizing import signing
 from destinations.models import Credential, CredentialType, Destination
 from dispatch.engine import deliveries
 from dispatch.models import ActionEvent, ActionRecord

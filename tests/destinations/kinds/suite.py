@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from destinations import kinds, outbound
+from destinations import kinds
 from destinations.attempts import Attempt
-from destinations.clients import Clients
 from destinations.keys import NO_KEYS, Keys, Secret
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 
 RECORD_ID = 4711
 NUMBER = 3

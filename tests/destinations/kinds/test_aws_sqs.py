@@ -8,10 +8,11 @@ import json
 import pytest
 import uvloop
 
-from destinations import kinds, outbound, services
-from destinations.clients import Clients
+from destinations import kinds, services
 from destinations.kinds import aws_sqs
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from dispatch.models import ActionRecord
 from tests import factories
 from tests.destinations.kinds import aws

@@ -8,12 +8,13 @@ import os
 
 import pytest
 
-from destinations import kinds, outbound
-from destinations.batches import Account
+from destinations import kinds
 from destinations.brokers import sqs
-from destinations.clients import Clients
+from destinations.brokers.batches import Account
 from destinations.keys import NO_KEYS
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from tests.destinations.kinds import aws
 from tests.destinations.kinds.aws import SEND, make, outcome_of
 from tests.destinations.kinds.suite import deliver, make_keys

@@ -9,11 +9,12 @@ import orjson
 import pytest
 import uvloop
 
-from destinations import kinds, outbound, services
+from destinations import kinds, services
 from destinations.brokers import pubsub
-from destinations.clients import Clients
 from destinations.keys import NO_KEYS
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from dispatch.models import ActionRecord
 from tests import factories
 from tests.destinations.kinds import pubsub_proxy

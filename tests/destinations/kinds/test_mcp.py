@@ -12,9 +12,11 @@ import orjson
 import pytest
 from aiohttp import web
 
-from destinations import kinds, mcp_line, mcp_protocol, mcp_sessions, outbound
-from destinations.clients import Clients
+from destinations import kinds
+from destinations.mcp import protocol
 from destinations.outcomes import Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 from tests.destinations.kinds.mcp_servers import start_new_server, start_old_server
 from tests.destinations.kinds.suite import (
     NUMBER,
@@ -171,10 +173,10 @@ def test_a_result_that_is_too_large_is_kept_from_its_start(fresh):
     outcome = call(fresh, "repeat", payload=b'{"text":"\\u0000\\"\xc3\xa4","times":8000}')
 
     assert outcome.verdict is Verdict.ACK
-    assert len(outcome.result.encode()) <= mcp_protocol.KEPT_RESULT
+    assert len(outcome.result.encode()) <= protocol.KEPT_RESULT
     kept = orjson.loads(outcome.result)
     assert kept["cut"] is True
-    assert kept["bytes"] > mcp_protocol.KEPT_RESULT
+    assert kept["bytes"] > protocol.KEPT_RESULT
     assert kept["start"].startswith("{")
     assert "\0" not in outcome.result
     assert "u0000" not in outcome.result
@@ -548,7 +550,7 @@ def test_a_server_that_does_not_take_the_start_of_a_session_is_judged_by_that(ol
 
 
 def test_a_session_that_cannot_be_ended_does_not_keep_anybody(old, monkeypatch):
-    monkeypatch.setattr(mcp_line, "CLOSING_SECONDS", 0.001)
+    monkeypatch.setattr("destinations.mcp.line.CLOSING_SECONDS", 0.001)
 
     assert call(old, "get-tiny-image").verdict is Verdict.ACK
 
@@ -570,7 +572,7 @@ def test_each_destination_has_a_session_of_its_own(old, with_credential):
 
 
 def test_only_so_many_servers_are_remembered(old, monkeypatch):
-    monkeypatch.setattr(mcp_sessions, "REMEMBERED", 1)
+    monkeypatch.setattr("destinations.mcp.sessions.REMEMBERED", 1)
     here = make_attempt("mcp", {"endpoint": old.url, "tool": "get-tiny-image"})
     there = make_attempt("mcp", {"endpoint": old.url + "?again", "tool": "get-tiny-image"})
     outcomes = in_one_life(here, there, here)

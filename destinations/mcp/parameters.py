@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from destinations import mcp_protocol
+from destinations.mcp import protocol
 
 MARK = "x-mcp-header"
 MOST_MARKS = 64
@@ -55,7 +55,7 @@ def write_headers(marks: Marks, arguments: bytes) -> dict[str, str]:
         if isinstance(value, bool):
             value = "true" if value else "false"
         if isinstance(value, str | int | float):
-            headers[name] = mcp_protocol.encode_header(str(value))
+            headers[name] = protocol.encode_header(str(value))
     return headers
 
 

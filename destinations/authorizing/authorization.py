@@ -14,14 +14,15 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from destinations import credentials, outbound
+from destinations import credentials
 from destinations.attempts import Attempt
-from destinations.certificates import Certificates, UnusableCertificateError
-from destinations.clients import Clients
+from destinations.authorizing.certificates import Certificates, UnusableCertificateError
+from destinations.authorizing.tokens import Tokens
 from destinations.keys import Secret
 from destinations.models import CredentialType
 from destinations.outcomes import Outcome, Verdict
-from destinations.tokens import Tokens
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 
 BEARER = "Bearer "
 

@@ -19,7 +19,7 @@ from unfold.enums import ActionVariant
 
 from config.errors import DomainError
 from destinations import services, signing_keys
-from destinations.forms import CredentialForm, SigningKeyForm
+from destinations.admin.forms import CredentialForm, SigningKeyForm
 from destinations.kinds import KINDS
 from destinations.models import Credential, Kind
 from orgs.models import SigningKey
@@ -79,6 +79,7 @@ class KeyAdmin(SavedByService, SoftlyDeleted):
         raise TypeError(f"{type(self).__name__} does not say what fits.")
 
 
+@admin.register(Credential)
 class CredentialAdmin(KeyAdmin):
     """What Waybill shows to destinations."""
 
@@ -155,6 +156,7 @@ class CredentialAdmin(KeyAdmin):
         return rows.filter(type__in=KINDS[kind].CREDENTIALS if kind in KINDS else ())
 
 
+@admin.register(SigningKey)
 class SigningKeyAdmin(KeyAdmin):
     """What deliveries to webhooks are signed with. A secret is shown once, when it is made."""
 

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import orjson
 
-from destinations import signaling, threads
+from destinations import signaling
 from destinations.attempts import Attempt
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward import threads
 
 logger = logging.getLogger(__name__)
 

@@ -19,12 +19,12 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from destinations import outbound
-from destinations.certificates import Certificates, UnusableCertificateError
-from destinations.clients import Clients
+from destinations.authorizing.certificates import Certificates, UnusableCertificateError
 from destinations.credentials import BEARER_TOKEN
 from destinations.keys import Secret
 from destinations.outcomes import Outcome, Verdict, read_retry_after
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 
 MOST = 1_000
 FETCH_SECONDS = 10.0

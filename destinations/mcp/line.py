@@ -12,9 +12,10 @@ from typing import Any
 
 import aiohttp
 
-from destinations import mcp_protocol, outbound
-from destinations.mcp_protocol import STATELESS, TooLargeError
+from destinations.mcp import protocol
+from destinations.mcp.protocol import STATELESS, TooLargeError
 from destinations.outcomes import Outcome, Verdict, judge_answer
+from destinations.outward import outbound
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Reply:
         if self.meaning is not None:
             return self.meaning
         if self.message is not None and self.status in SPEAKS_FOR_ITSELF:
-            return mcp_protocol.judge_message(self.message, conceal)
+            return protocol.judge_message(self.message, conceal)
         failed = judge_answer(
             self.status,
             retry_after=self.headers.get("retry-after"),
@@ -78,7 +79,7 @@ class Reply:
 
     def is_about_the_session(self) -> bool:
         """Whether it may say that the server knows the session, or the version, no more."""
-        return self.status in {400, 404} and self.code not in mcp_protocol.ABOUT_THE_CALL
+        return self.status in {400, 404} and self.code not in protocol.ABOUT_THE_CALL
 
 
 @dataclass(slots=True)
@@ -103,9 +104,9 @@ class ToolCall:
 
     def write(self, id: int, agreement: Agreement) -> outbound.RequestBody:
         """The request, as the agreement has it."""
-        envelope = mcp_protocol.write_envelope() if agreement.is_stateless else {}
-        params = mcp_protocol.write_call(self.tool, self.arguments, {**self.meta, **envelope})
-        self.body = outbound.RequestBody(mcp_protocol.write_request(id, "tools/call", params))
+        envelope = protocol.write_envelope() if agreement.is_stateless else {}
+        params = protocol.write_call(self.tool, self.arguments, {**self.meta, **envelope})
+        self.body = outbound.RequestBody(protocol.write_request(id, "tools/call", params))
         return self.body
 
 
@@ -135,12 +136,12 @@ class Line:
             body=body,
             tls=self._tls,
         ) as response:
-            if response.status == 200 and response.content_type == mcp_protocol.EVENTS:
+            if response.status == 200 and response.content_type == protocol.EVENTS:
                 data = await self._read_events(response, id, agreement)
             else:
                 data = await _read_answer(response)
-            message = mcp_protocol.read_message(data)
-            answer = message if message and mcp_protocol.is_answer(message, id) else None
+            message = protocol.read_message(data)
+            answer = message if message and protocol.is_answer(message, id) else None
             return Reply(response.status, response.headers, data, answer)
 
     async def tell(self, body: bytes, agreement: Agreement) -> outbound.Answer:
@@ -170,30 +171,30 @@ class Line:
             pass
 
     def _write_headers(self, agreement: Agreement) -> dict[str, str]:
-        ours = mcp_protocol.write_headers(agreement.version, session=agreement.session)
+        ours = protocol.write_headers(agreement.version, session=agreement.session)
         return self._headers | ours
 
     async def _read_events(
         self, response: aiohttp.ClientResponse, id: int, agreement: Agreement
     ) -> bytes:
         """The event that holds the answer."""
-        events = mcp_protocol.EventStream()
+        events = protocol.EventStream()
         async for chunk in response.content.iter_any():
             for data in events.feed(chunk):
-                message = mcp_protocol.read_message(data)
+                message = protocol.read_message(data)
                 if message is None:
                     continue
-                if mcp_protocol.is_answer(message, id):
+                if protocol.is_answer(message, id):
                     await _await_end(response)
                     return data
-                if mcp_protocol.is_request(message):
+                if protocol.is_request(message):
                     await self._answer(message, agreement)
         raise aiohttp.ClientPayloadError("the stream of events ended before the answer")
 
     async def _answer(self, message: Mapping[str, Any], agreement: Agreement) -> None:
         """Say what we say to a server's own requests; whether it hears that is its affair."""
         try:
-            await self.tell(mcp_protocol.answer_request(message), agreement)
+            await self.tell(protocol.answer_request(message), agreement)
         except (aiohttp.ClientError, OSError) as error:
             logger.info("%s did not take an answer: %r", self._endpoint, error)
 
@@ -207,8 +208,8 @@ async def _await_end(response: aiohttp.ClientResponse) -> None:
 
 
 async def _read_answer(response: aiohttp.ClientResponse) -> bytes:
-    most = mcp_protocol.MAX_MESSAGE if response.status == 200 else outbound.KEPT_BYTES
+    most = protocol.MAX_MESSAGE if response.status == 200 else outbound.KEPT_BYTES
     data = await outbound.read_start(response, most + 1)
-    if len(data) > mcp_protocol.MAX_MESSAGE:
+    if len(data) > protocol.MAX_MESSAGE:
         raise TooLargeError
     return data

@@ -10,16 +10,11 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from destinations import services
-from destinations.forms import DestinationForm
-from destinations.key_admin import CredentialAdmin, SigningKeyAdmin
+from destinations.admin.forms import DestinationForm
+from destinations.admin.trials import TriedAdmin
 from destinations.kinds import is_pushed
-from destinations.models import Credential, Destination
-from destinations.trial_admin import TriedAdmin
-from orgs.models import SigningKey
+from destinations.models import Destination
 from orgs.windows import LiveFilter, SavedByService, badge, pretty, tag_badges
-
-admin.site.register(Credential, CredentialAdmin)
-admin.site.register(SigningKey, SigningKeyAdmin)
 
 KEYS = ("credential", "signing_key")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ssl
 from collections import OrderedDict
 
-from destinations import credentials, threads
-from destinations.clients import Clients
+from destinations import credentials
 from destinations.keys import Secret
+from destinations.outward import threads
+from destinations.outward.clients import Clients
 
 MOST = 1_000
 

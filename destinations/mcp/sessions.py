@@ -10,13 +10,14 @@ from dataclasses import replace
 
 import aiohttp
 
-from destinations import mcp_parameters, mcp_protocol, outbound
 from destinations.attempts import Attempt
-from destinations.clients import Clients
-from destinations.mcp_line import Agreement, Line, Reply, ToolCall
-from destinations.mcp_parameters import Marks
-from destinations.mcp_protocol import STATELESS
+from destinations.mcp import parameters, protocol
+from destinations.mcp.line import Agreement, Line, Reply, ToolCall
+from destinations.mcp.parameters import Marks
+from destinations.mcp.protocol import STATELESS
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward import outbound
+from destinations.outward.clients import Clients
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Server:
                 self._forget(agreement)
                 agreement = await self._agree(line)
                 reply = await self._call(call, line, agreement)
-            if agreement == Agreement(STATELESS) and reply.code == mcp_protocol.HEADER_MISMATCH:
+            if agreement == Agreement(STATELESS) and reply.code == protocol.HEADER_MISMATCH:
                 await self._learn_marks(call.tool, line)
                 reply = await self._call(call, line, agreement)
             return reply
@@ -87,8 +88,8 @@ class Server:
         routing = dict(call.meta)
         if agreement.is_stateless:
             marks = self._marks.get(call.tool)
-            routing |= mcp_protocol.write_routing(method, call.tool)
-            routing |= mcp_parameters.write_headers(marks, call.arguments) if marks else {}
+            routing |= protocol.write_routing(method, call.tool)
+            routing |= parameters.write_headers(marks, call.arguments) if marks else {}
         return await line.ask(number, call.write(number, agreement), agreement, routing)
 
     async def _learn_marks(self, tool: str, line: Line) -> None:
@@ -96,10 +97,10 @@ class Server:
         self._marks.pop(tool, None)
         cursor = None
         for _ in range(MOST_PAGES):
-            params = mcp_protocol.write_list(cursor)
+            params = protocol.write_list(cursor)
             reply = await self._request(line, "tools/list", params, Agreement(STATELESS))
             result = (reply.message or {}).get("result")
-            page = mcp_parameters.read_page(result, tool)
+            page = parameters.read_page(result, tool)
             if page.marks and len(self._marks) < REMEMBERED:
                 self._marks[tool] = page.marks
             cursor = page.cursor
@@ -127,14 +128,14 @@ class Server:
         async with asyncio.timeout(AGREEING_SECONDS):
             stateless = Agreement(STATELESS)
             reply = await self._request(
-                line, "server/discover", mcp_protocol.write_discover(), stateless
+                line, "server/discover", protocol.write_discover(), stateless
             )
-            if mcp_protocol.speaks_stateless(reply.message):
+            if protocol.speaks_stateless(reply.message):
                 return stateless
             return reply if reply.status in FINAL else await self._initialize(line)
 
     async def _initialize(self, line: Line) -> Agreement | Reply:
-        params = mcp_protocol.write_initialize()
+        params = protocol.write_initialize()
         reply = await self._request(line, "initialize", params, Agreement(""))
         result = (reply.message or {}).get("result")
         if not isinstance(result, dict):
@@ -143,7 +144,7 @@ class Server:
         agreement = Agreement(version, reply.headers.get("mcp-session-id", ""))
         if meaning := _find_fault(agreement):
             return replace(reply, meaning=meaning)
-        begun = mcp_protocol.write_notification("notifications/initialized")
+        begun = protocol.write_notification("notifications/initialized")
         answer = await line.tell(begun, agreement)
         if answer.status >= 300:
             return Reply(answer.status, answer.headers, answer.body, None)
@@ -151,15 +152,15 @@ class Server:
 
     async def _request(self, line: Line, method: str, params: bytes, agreement: Agreement) -> Reply:
         number = next(self._ids)
-        routing = mcp_protocol.write_routing(method) if agreement.is_stateless else {}
-        body = mcp_protocol.write_request(number, method, params)
+        routing = protocol.write_routing(method) if agreement.is_stateless else {}
+        body = protocol.write_request(number, method, params)
         return await line.ask(number, body, agreement, routing)
 
 
 def _find_fault(agreement: Agreement) -> Outcome | None:
     """What is wrong with a version that we do not speak, or an id that no header can carry."""
-    if agreement.version not in mcp_protocol.WITH_SESSIONS:
-        ours = ", ".join((STATELESS, *mcp_protocol.WITH_SESSIONS))
+    if agreement.version not in protocol.WITH_SESSIONS:
+        ours = ", ".join((STATELESS, *protocol.WITH_SESSIONS))
         message = f"The server speaks MCP {agreement.version[:32]}; Waybill speaks {ours}."
         return Outcome(Verdict.PERMANENT, message)
     if agreement.session and outbound.check_headers({"mcp-session-id": agreement.session}):

@@ -19,7 +19,8 @@ from unfold.widgets import (
 
 from config import strictjson, validation
 from config.errors import DomainError, Fault
-from destinations import jsonforms, kinds, secret_forms
+from destinations import kinds
+from destinations.admin import jsonforms, secret_forms
 from destinations.credentials import SHAPES
 from destinations.kinds import KINDS
 from destinations.models import Credential, CredentialType, Destination, Kind

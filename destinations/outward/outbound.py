@@ -29,10 +29,10 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from config.errors import Fault, pointer
-from destinations import addresses
-from destinations.addresses import AddressRefusedError as AddressRefusedError
-from destinations.addresses import Policy
 from destinations.outcomes import Outcome, Verdict
+from destinations.outward import addresses
+from destinations.outward.addresses import AddressRefusedError as AddressRefusedError
+from destinations.outward.addresses import Policy
 from runtime import slots
 
 KEPT_BYTES = 65_536

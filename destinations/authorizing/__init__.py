@@ -1,0 +1,1 @@
+"""What proves to a destination who calls: headers, tokens, certificates, signatures."""
