@@ -197,6 +197,13 @@ def _find_header_faults(kind: str, secret: dict[str, Any]) -> list[Fault]:
                 for name, message in faults.items()
                 if any(not one.isprintable() or one in allowed[name] for one in secret[name])
             ]
+        case CredentialType.AWS_ACCESS_KEY:
+            message = "What AWS gives out here is printable ASCII without spaces."
+            return [
+                Fault("INVALID_SECRET", message, f"/secret/{name}")
+                for name in ("access_key_id", "session_token")
+                if name in secret and not BEARER_TOKEN.fullmatch(secret[name])
+            ]
     return []
 
 

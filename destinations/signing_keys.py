@@ -50,7 +50,7 @@ def rotate_signing_key(*, key: SigningKey, secret: str | None = None) -> tuple[S
     secret = _read(secret)
     services.lock_live(key)
     former = _decrypt(key)
-    if secret == former:
+    if former and signing.read_key(secret) == signing.read_key(former):
         raise RuleError(
             "This is the secret that the key has.", code="SAME_SECRET", pointer="/secret"
         )

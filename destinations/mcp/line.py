@@ -72,10 +72,11 @@ class Reply:
         return failed or Outcome(Verdict.REFUSED, message, status=self.status)
 
     @property
-    def code(self) -> Any:
-        """That of an error of JSON-RPC."""
+    def code(self) -> int | None:
+        """That of an error of JSON-RPC; None where it is no number, whatever stands there."""
         error = (self.message or {}).get("error")
-        return error.get("code") if isinstance(error, dict) else None
+        code = error.get("code") if isinstance(error, dict) else None
+        return code if isinstance(code, int) else None
 
     def is_about_the_session(self) -> bool:
         """Whether it may say that the server knows the session, or the version, no more."""

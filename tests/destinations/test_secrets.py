@@ -112,6 +112,9 @@ def test_a_secret_of_its_type_is_taken(api, kind, secret):
         ("aws_access_key", {"access_key_id": "a"}, {"/secret_access_key"}),
         ("aws_access_key", AWS | {"role_arn": "pl4nted"}, {"/role_arn"}),
         ("aws_access_key", AWS | {"session_token": ""}, {"/session_token"}),
+        # They go into headers.
+        ("aws_access_key", AWS | {"access_key_id": "pl4nted\r\nx: y"}, {"/access_key_id"}),
+        ("aws_access_key", AWS | {"session_token": "pl4nted\n"}, {"/session_token"}),
         # Of another kind of Google's accounts, or telling its client to go elsewhere.
         ("gcp_service_account", KEY_FILE | {"type": "authorized_user"}, {"/type"}),
         ("gcp_service_account", KEY_FILE | {"token_uri": "https://evil.example"}, {"/token_uri"}),

@@ -237,6 +237,20 @@ def test_the_next_secret_may_be_given_and_is_not_the_same(api, acme):
     assert secrets_of(key) == [make_secret(64), make_secret(32)]
 
 
+def test_another_spelling_of_the_same_bytes_is_the_same_secret(api, acme):
+    secret = make_secret(32)
+    # The last character before the padding holds two bits that are not part of the bytes.
+    respelled = f"{secret[:-2]}{chr(ord(secret[-2]) + 1)}="
+    assert signing.read_key(respelled) == signing.read_key(secret)
+    key = factories.make_signing_key(acme, secret)
+
+    refused = api.post(f"{PATH}/{key.pk}/rotate", {"secret": respelled})
+
+    assert refused.status_code == 422
+    assert codes(refused) == [("SAME_SECRET", "/secret")]
+    assert secrets_of(key) == [secret, ""]
+
+
 def test_of_two_rotations_the_first_secret_is_gone(api, acme):
     key = factories.make_signing_key(acme, make_secret(32))
     path = f"{PATH}/{key.pk}/rotate"

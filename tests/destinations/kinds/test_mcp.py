@@ -511,6 +511,28 @@ def test_a_session_that_has_ended_at_the_server_is_opened_again(request, which):
     assert opened == refused != reopened
 
 
+@pytest.mark.parametrize("code", [[], {}, "-32601", None])
+def test_an_error_whose_code_is_no_number_is_the_servers(fresh, code):
+    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": "no"}})
+    told = web.Response(status=400, body=body, content_type="application/json")
+    attempt = make_attempt("mcp", {"endpoint": fresh.url})
+
+    async def run():
+        async with (
+            outbound.open_session(allow_private=True, connections=10) as session,
+            Clients(session) as clients,
+        ):
+            # The server is known from here on.
+            await kinds.deliver(attempt, clients)
+            fresh.behave(answers={"tools/call": told})
+            return await kinds.deliver(attempt, clients)
+
+    outcome = asyncio.run(run())
+
+    assert outcome.verdict is Verdict.UNAVAILABLE
+    assert outcome.message == f"MCP error {code}: no"
+
+
 def test_what_a_server_asks_in_between_is_answered(fresh):
     make_old(fresh)
 
