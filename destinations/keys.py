@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
@@ -37,6 +37,8 @@ CONCEALED = "[secret]"
 SHORTEST_SECRET = 6
 # With so much of it, it is no coincidence.
 SURE_SECRET = 12
+# Of an answer, to find what it says in: more than is quoted of it.
+READ_BYTES = 4_096
 # Parts of a secret that are none by themselves.
 PUBLIC_PARTS = frozenset(
     [
@@ -165,6 +167,15 @@ def conceal_json(keys: Keys, text: str, granted: Collection[str] = ()) -> str:
         # It stood where no text may, as a number does.
         shown = f'"{CONCEALED}"'
     return shown
+
+
+def quote(body: bytes, conceal: Callable[[str], str]) -> str:
+    """What an answer says at its start, concealed before it is cut any shorter."""
+    said = conceal(body[:READ_BYTES].decode("utf-8", "replace"))
+    if len(body) > READ_BYTES:
+        # It may end with too little of a secret to be told from other words.
+        said = said[:-SURE_SECRET]
+    return said.strip()
 
 
 def _hide(secret: str, text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from config.errors import Fault, pointer
-from destinations import signaling
+from destinations import keys, signaling
 from destinations.attempts import Attempt
 from destinations.authorizing import authorization, signing
 from destinations.credentials import HTTP_CREDENTIALS
@@ -36,8 +36,6 @@ EXAMPLE: dict[str, Any] = {
 }
 # Where in the config it is written whom we call.
 ADDRESS = "url"
-# Of an error, to find what it says in: more than is quoted of it.
-READ_BYTES = 4_096
 
 
 def find_config_faults(config: dict[str, Any]) -> list[Fault]:
@@ -87,12 +85,10 @@ def judge(
     answer: outbound.Answer, config: dict[str, Any], conceal: Callable[[str], str]
 ) -> Outcome:
     """What an answer means: its status by the answer table; for a 2xx its signal or the default."""
-    # Before it is cut: the start of a secret would not be told from other words.
-    said = conceal(answer.body[:READ_BYTES].decode("utf-8", "replace")).strip()
     failed = judge_answer(
         answer.status,
         retry_after=answer.headers.get("retry-after"),
-        said=said,
+        said=keys.quote(answer.body, conceal),
         date=answer.headers.get("date"),
     )
     if failed:

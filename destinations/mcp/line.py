@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from destinations import keys
 from destinations.mcp import protocol
 from destinations.mcp.protocol import STATELESS, TooLargeError
 from destinations.outcomes import Outcome, Verdict, judge_answer
@@ -24,8 +25,6 @@ CLOSING_SECONDS = 2.0
 END_SECONDS = 0.05
 # With these an answer of JSON-RPC counts, with the others the status.
 SPEAKS_FOR_ITSELF = frozenset({200, 400, 404})
-# Of an error, to find what it says in: more than is quoted of it.
-READ_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Reply:
         failed = judge_answer(
             self.status,
             retry_after=self.headers.get("retry-after"),
-            said=conceal(self.body[:READ_BYTES].decode("utf-8", "replace")).strip(),
+            said=keys.quote(self.body, conceal),
             date=self.headers.get("date"),
         )
         kind = self.headers.get("content-type", "no content-type")

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from destinations import kinds
 from destinations.authorizing import tokens
-from destinations.keys import NO_KEYS, Keys, Secret
+from destinations.keys import NO_KEYS, READ_BYTES, Keys, Secret
 from destinations.outcomes import Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
@@ -155,6 +155,17 @@ def test_a_secret_is_masked_before_what_quotes_it_is_cut():
     outcome, _ = deliver_with(keys, answer=answer)
 
     assert "pl4nted" not in outcome.message
+
+
+@pytest.mark.parametrize("kept", range(1, len("pl4nted-secret")))
+def test_a_secret_that_is_cut_where_reading_ends_is_not_quoted(kept):
+    held = make_keys("http_bearer", token="pl4nted-secret")
+    # Blanks are not quoted: what comes after them is.
+    said = " " * (READ_BYTES - kept) + "pl4nted-secret"
+
+    outcome, _ = deliver_with(held, answer=web.Response(status=503, text=said))
+
+    assert outcome.message == "HTTP 503"
 
 
 # --- tokens ---------------------------------------------------------------------------------------

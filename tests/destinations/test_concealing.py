@@ -81,3 +81,12 @@ def test_a_token_that_was_fetched_is_secret_too():
 )
 def test_a_result_stays_json(secret, text, shown):
     assert keys.conceal_json(make_keys("http_bearer", token=secret), text) == shown
+
+
+@pytest.mark.parametrize("kept", range(1, len(SECRET)))
+def test_what_is_quoted_of_an_answer_ends_with_no_part_of_a_secret(kept):
+    held = make_keys("http_bearer", token=SECRET)
+    body = b" " * (keys.READ_BYTES - kept) + SECRET.encode()
+
+    assert keys.quote(body, lambda text: keys.conceal(held, text)) == ""
+    assert keys.quote(b" no: pl4nted ", lambda text: keys.conceal(held, text)) == "no: pl4nted"
