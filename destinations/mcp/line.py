@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 ANSWERING_SECONDS = 5.0
 CLOSING_SECONDS = 2.0
 END_SECONDS = 0.05
+# What a server asks during one call is answered so many times: each answer is a request of ours.
+MOST_ASKED = 64
 # With these an answer of JSON-RPC counts, with the others the status.
 SPEAKS_FOR_ITSELF = frozenset({200, 400, 404})
 
@@ -179,6 +181,7 @@ class Line:
     ) -> bytes:
         """The event that holds the answer."""
         events = protocol.EventStream()
+        asked = 0
         async for chunk in response.content.iter_any():
             for data in events.feed(chunk):
                 message = protocol.read_message(data)
@@ -187,7 +190,8 @@ class Line:
                 if protocol.is_answer(message, id):
                     await _await_end(response)
                     return data
-                if protocol.is_request(message):
+                if protocol.is_request(message) and asked < MOST_ASKED:
+                    asked += 1
                     await self._answer(message, agreement)
         raise aiohttp.ClientPayloadError("the stream of events ended before the answer")
 

@@ -542,6 +542,17 @@ def test_what_a_server_asks_in_between_is_answered(fresh):
     assert fresh.called().count("answer") == 2
 
 
+def test_who_asks_without_end_is_answered_only_so_often(fresh, monkeypatch):
+    monkeypatch.setattr(mcp_line, "MOST_ASKED", 3)
+    ping = b'data: {"jsonrpc":"2.0","id":1,"method":"ping"}\n\n'
+    result = b'data: {"jsonrpc":"2.0","id":2,"result":{}}\n\n'
+    told = web.Response(body=ping * 5 + result, content_type="text/event-stream")
+    fresh.behave(answers={"tools/call": told})
+
+    assert call(fresh).verdict is Verdict.ACK
+    assert fresh.called().count("answer") == 3
+
+
 def test_a_version_that_nobody_speaks_fails_at_once(old):
     result = {"protocolVersion": "1999-01-01", "capabilities": {}, "serverInfo": {}}
     body = orjson.dumps({"jsonrpc": "2.0", "id": 2, "result": result})
