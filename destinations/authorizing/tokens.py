@@ -116,7 +116,8 @@ class Tokens:
         except UnusableCertificateError as error:
             return _hold_fault(str(error))
         except (aiohttp.ClientError, OSError) as error:
-            said = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            late = isinstance(error, TimeoutError)
+            said = "no answer in time" if late else outbound.describe_error(error)
             return _fault(secret, f"cannot be reached ({said}): see whether it is up")
         return read_grant(secret, answer, began)
 

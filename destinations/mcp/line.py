@@ -193,7 +193,7 @@ class Line:
                 if protocol.is_request(message) and asked < MOST_ASKED:
                     asked += 1
                     await self._answer(message, agreement)
-        raise aiohttp.ClientPayloadError("the stream of events ended before the answer")
+        raise outbound.BrokenAnswerError("the stream of events ended before the answer")
 
     async def _answer(self, message: Mapping[str, Any], agreement: Agreement) -> None:
         """Say what we say to a server's own requests; whether it hears that is its affair."""

@@ -44,6 +44,12 @@ NAME_SECONDS = 30
 # such name is another answer, and the destination's fault.
 RESOLVER_FAULTS = frozenset({socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM})
 SOCKET_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL})
+# Their messages may hold bytes of what could not be read.
+QUOTING_ERRORS = (
+    aiohttp.ClientResponseError,
+    aiohttp.ClientPayloadError,
+    aiohttp.ServerDisconnectedError,
+)
 # Hop-by-hop (RFC 9110 section 7.6.1), or decided by the connection.
 RESERVED_HEADERS = frozenset(
     [
@@ -76,6 +82,10 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class BrokenAnswerError(aiohttp.ClientPayloadError):
+    """An answer that is given up; the message is ours."""
 
 
 class RequestBody(aiohttp.BytesPayload):
@@ -194,7 +204,7 @@ class BoundedHandler(ResponseHandler):
             super().feed_data(data, size)
         elif self.transport is not None and not self.transport.is_closing():
             self.transport.close()
-            self.set_exception(aiohttp.ClientPayloadError("Interim answers without end."))
+            self.set_exception(BrokenAnswerError("Interim answers without end."))
 
 
 class Connector(aiohttp.TCPConnector):
@@ -303,18 +313,21 @@ def _end(response: aiohttp.ClientResponse) -> None:
 def judge_silence(error: Exception, *, sent: bool) -> Outcome:
     """What it means that no answer came to a `post`: whether the request was sent decides."""
     if sent:
-        said = "no answer in time" if isinstance(error, TimeoutError) else _name(error)
+        said = "no answer in time" if isinstance(error, TimeoutError) else describe_error(error)
         message = f"Sent, but {said}; it may have been done."
         return Outcome(Verdict.AMBIGUOUS, message, said=False, sent=True)
     if isinstance(error, TimeoutError):
         message = "No connection in time; nothing was sent."
         return Outcome(Verdict.UNAVAILABLE, message, said=False, sent=False)
     verdict = Verdict.OURS if _is_ours(error) else Verdict.UNAVAILABLE
-    return Outcome(verdict, _name(error), said=False, sent=False)
+    return Outcome(verdict, describe_error(error), said=False, sent=False)
 
 
-def _name(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def describe_error(error: Exception) -> str:
+    """What has happened, in words that quote no answer: it may repeat pieces of what is secret."""
+    is_quoting = isinstance(error, QUOTING_ERRORS) and not isinstance(error, BrokenAnswerError)
+    said = "the answer is malformed, or broke off" if is_quoting else error
+    return f"{type(error).__name__}: {said}"
 
 
 def _is_ours(error: Exception) -> bool:

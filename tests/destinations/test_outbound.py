@@ -341,6 +341,24 @@ def test_each_answer_of_a_connection_may_have_some():
     assert asyncio.run(run()) == [200, 200]
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        rb"HTTP/1.1 2x0 back\slash-s3cret" + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 8_190 + b"s3cret\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ns3cret\r\n",
+        b"HTTP/1.1 200 OK\r\nX-A: s3cret\r\n",
+    ],
+)
+def test_what_cannot_be_read_is_not_quoted(reply):
+    with pytest.raises(aiohttp.ClientError) as malformed:
+        post_to_speaker(reply)
+
+    said = outbound.judge_silence(malformed.value, sent=True).message
+    assert type(malformed.value).__name__ in said
+    assert "s3cret"[:3] not in said
+
+
 def test_a_change_of_protocol_that_nobody_asked_for_is_an_answer():
     reply = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nx"
     assert post_to_speaker(reply).status == 101

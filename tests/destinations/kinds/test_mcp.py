@@ -543,7 +543,7 @@ def test_what_a_server_asks_in_between_is_answered(fresh):
 
 
 def test_who_asks_without_end_is_answered_only_so_often(fresh, monkeypatch):
-    monkeypatch.setattr(mcp_line, "MOST_ASKED", 3)
+    monkeypatch.setattr("destinations.mcp.line.MOST_ASKED", 3)
     ping = b'data: {"jsonrpc":"2.0","id":1,"method":"ping"}\n\n'
     result = b'data: {"jsonrpc":"2.0","id":2,"result":{}}\n\n'
     told = web.Response(body=ping * 5 + result, content_type="text/event-stream")
