@@ -11,7 +11,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from dispatch import limits
@@ -140,7 +140,7 @@ class Collapsing(Destination):
 
     def spoil(self, answer, ended):
         if self.down_until - self.down_for <= ended < self.down_until:
-            return answer._replace(seen=Seen.BAD, what="HTTP 502")
+            return replace(answer, seen=Seen.BAD, what="HTTP 502")
         return answer
 
 
