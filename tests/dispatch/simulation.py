@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -41,7 +42,7 @@ class Answer:
 
 
 @dataclass
-class Destination:
+class Destination(ABC):
     """Answers well while no more than `capacity` attempts are with it, each in `latency`."""
 
     healthy: ClassVar[bool] = True
@@ -72,9 +73,9 @@ class Destination:
         """An answer in about the usual time."""
         return Answer(self.latency * self.random.uniform(0.95, 1.05), Seen.GOOD)
 
+    @abstractmethod
     def answer(self, now: float, present: int) -> Answer:
         """What it says when so many attempts are with it, this one included."""
-        raise NotImplementedError
 
 
 @dataclass
