@@ -7,14 +7,16 @@ import os
 import signal
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.models import Count
-from procrastinate import exceptions
+from procrastinate import exceptions, sql
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.psycopg_connector import PsycopgConnector
 from psycopg_pool import AsyncConnectionPool
 
 from dispatch.models import ActionRecord
@@ -203,6 +205,50 @@ def test_a_worker_whose_connections_are_cut_again_and_again_goes_on(
     wait_until(is_over, seconds=120)
     assert process.poll() is None
     assert ActionRecord.objects.exclude(replay_of=None).count() == operation.done > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "tries"),
+    [
+        ("finish_job", exceptions.ConnectorException(), 3),
+        ("retry_job", exceptions.ConnectorException(), 3),
+        ("retry_job", exceptions.UniqueViolation(constraint_name="a", queueing_lock=None), 1),
+        ("update_heartbeat", exceptions.ConnectorException(), 1),
+    ],
+)
+def test_how_a_job_ended_is_written_down_as_soon_as_there_is_a_connection(
+    monkeypatch, name, error, tries
+):
+    tried = []
+
+    async def fail_twice(self, query, **arguments):
+        tried.append(arguments)
+        if len(tried) < 3:
+            raise error
+
+    monkeypatch.setattr(PsycopgConnector, "execute_query_async", fail_twice)
+    monkeypatch.setattr(worker, "AGAIN_SECONDS", 0.01)
+    writing = worker.make_connector(1).execute_query_async(sql.queries[name], job_id=7)
+
+    with pytest.raises(type(error)) if tries == 1 else nullcontext():
+        asyncio.run(writing)
+
+    assert tried == [{"job_id": 7}] * tries
+
+
+def test_that_is_given_up_only_after_the_worker_is_no_longer_heard_of(monkeypatch):
+    async def fail(self, query, **arguments):
+        raise exceptions.ConnectorException
+
+    monkeypatch.setattr(PsycopgConnector, "execute_query_async", fail)
+    monkeypatch.setattr(worker, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "INSIST_SECONDS", 0.1)
+    began = time.monotonic()
+
+    with pytest.raises(exceptions.ConnectorException):
+        asyncio.run(worker.make_connector(1).execute_query_async(sql.queries["finish_job"]))
+
+    assert time.monotonic() - began > 0.1
 
 
 def test_no_jobs_at_once_are_refused():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
-from procrastinate import exceptions
+from procrastinate import exceptions, sql
 from procrastinate.contrib.django import app
 from procrastinate.jobs import DeleteJobCondition
 from procrastinate.psycopg_connector import PsycopgConnector
@@ -26,6 +27,13 @@ OUT_OF_REACH = (exceptions.ConnectorException, PoolTimeout)
 AGAIN_SECONDS = 1.0
 # A job has this long to end; then it is told to stop where it is, and goes on another time.
 GRACE_SECONDS = 5.0
+# Whoever asks the pool for a connection gets one in this time, or an error.
+POOL_SECONDS = 5.0
+# A job whose end is not written down stays "doing" for as long as its worker is heard of. So this
+# lasts longer than the heartbeat, which fails, too, where there is no connection for so long, and
+# has the worker begin anew: what the old one was doing is then taken from it.
+INSIST_SECONDS = tasks.HEARTBEAT_SECONDS + POOL_SECONDS + 5.0
+ENDINGS = (sql.queries["finish_job"], sql.queries["retry_job"])
 # Waiting for a lock keeps others waiting behind it.
 LIMITS = {
     "statement_timeout": "5min",
@@ -122,13 +130,30 @@ async def work(concurrency: int) -> None:
             await asyncio.wait_for(stopping.wait(), AGAIN_SECONDS)
 
 
-def make_connector(concurrency: int) -> PsycopgConnector:
+class InsistingConnector(PsycopgConnector):
+    """procrastinate's, which tries again for a while to write down how a job ended."""
+
+    async def execute_query_async(self, query: Any, **arguments: Any) -> None:
+        """Raises what the last of the tries does."""
+        until = time.monotonic() + INSIST_SECONDS
+        while True:
+            try:
+                return await super().execute_query_async(query, **arguments)
+            except exceptions.UniqueViolation:
+                raise
+            except exceptions.ConnectorException:
+                if query not in ENDINGS or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
+
+
+def make_connector(concurrency: int) -> InsistingConnector:
     """New connections."""
-    return PsycopgConnector(
+    return InsistingConnector(
         conninfo=lines.read_conninfo("waybill worker"),
         min_size=1,
         max_size=concurrency + 2,
-        timeout=5.0,
+        timeout=POOL_SECONDS,
     )
 
 
