@@ -11,7 +11,6 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -116,20 +115,13 @@ class Policy:
 
 def read_policy(*, allow_private: bool) -> Policy:
     """The policy of the settings."""
-    said = (
+    return Policy(
+        allow_private,
         settings.OUTBOUND_SCHEMES,
         settings.OUTBOUND_PORTS,
         settings.OUTBOUND_NETWORKS,
         settings.OUTBOUND_HOSTS,
     )
-    known = _known.get(allow_private)
-    if known is None or known[0] != said:
-        # Every delivery asks for it: comparing what it was made of is faster than making it.
-        known = _known[allow_private] = (said, Policy(allow_private, *said))
-    return known[1]
-
-
-_known: dict[bool, tuple[tuple[Any, ...], Policy]] = {}
 
 
 @functools.lru_cache(maxsize=4_096)
