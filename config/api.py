@@ -53,6 +53,10 @@ class ApiView(APIView):
     # The OpenAPI `security` of the view's operations; None is the document's own.
     security: list[dict[str, list[str]]] | None = None
 
+    def required_permission(self, method: str, path: str) -> str | None:
+        """What a caller has to have, as the OpenAPI document says it; None: nothing."""
+        return None
+
     def get_exception_handler(self) -> Callable[..., Response]:
         """What turns exceptions into answers."""
         return handle_exception

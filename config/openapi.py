@@ -65,6 +65,8 @@ TAGS = {
 }
 
 
+# What is said of an operation that does not need a permission, but a key.
+NEEDS = {"any": " Any live key may call it."}
 # What in a path is no id.
 WORDS = ("variant", "namespace")
 
@@ -111,6 +113,9 @@ class Documented(Protocol):
     # Where it differs from the document's own; `[]` for a public view.
     security: list[dict[str, list[str]]] | None
 
+    def required_permission(self, method: str, path: str) -> str | None:
+        """What a caller of the operation has to have; None where it is open to everybody."""
+
 
 class OperationSchema(AutoSchema):
     """Names operations as the published API does and takes raw JSON Schema for bodies."""
@@ -129,11 +134,15 @@ class OperationSchema(AutoSchema):
         return []
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        """The operation, with `security` only where it differs from the document's."""
+        """The operation with what it needs, and `security` only where it is not the document's."""
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
-        security = cast("Documented", self.view).security
-        if operation is not None and security is not None:
-            operation["security"] = security
+        view = cast("Documented", self.view)
+        if operation is not None and view.security is not None:
+            operation["security"] = view.security
+        needed = view.required_permission(self.method, self.path)
+        if operation is not None and needed is not None:
+            operation["x-required-permission"] = needed
+            operation["description"] += NEEDS.get(needed, f" Needs the permission `{needed}`.")
         return operation
 
     def _get_request_body(self, direction: Any = "request") -> dict[str, Any] | None:

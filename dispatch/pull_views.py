@@ -19,7 +19,7 @@ DEFAULT_PULLED = 10
 
 
 class WorkerView(CallerView):
-    """A view for workers, with any live key of the organization."""
+    """A view for workers."""
 
     authentication_classes = (IngressAuthentication,)
     tag = "sdk"

@@ -52,7 +52,7 @@ SUBMISSION_EXAMPLE = {
 
 
 class IngressView(CallerView):
-    """A view that hands in or settles actions, for any live key of the organization."""
+    """A view that hands in or settles actions."""
 
     authentication_classes = (IngressAuthentication,)
     tag = "ingress"

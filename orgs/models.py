@@ -107,9 +107,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Permission(models.TextChoices):
-    """What a member may do. Finer ones come with access control."""
+    """What a member may do, the most first. `orgs.permissions` says what each includes."""
 
     OWNER = "owner"
+    ADMIN = "admin"
+    EDITOR = "editor"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
 
 
 class Membership(models.Model):

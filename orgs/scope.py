@@ -10,8 +10,8 @@ from rest_framework.request import Request
 
 from config.api import ApiView
 from config.errors import NotFoundError
+from orgs import permissions
 from orgs.auth import Caller, KeyAuthentication
-from orgs.models import Permission
 
 
 class OrgRows(Protocol):
@@ -26,31 +26,50 @@ class OrgRows(Protocol):
 
 
 class CallerView(ApiView):
-    """A view that needs a key."""
+    """A view that needs a key, whose permissions include what the table says."""
 
     authentication_classes = (KeyAuthentication,)
     caller: Caller
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Lets only a caller with a live key in."""
+        """Lets only a caller in who has a live key and may do this."""
         super().initial(request, *args, **kwargs)
         if not isinstance(request.auth, Caller):
             raise NotAuthenticated("Send an API key in the header x-arklow-auth.")
         self.caller = request.auth
+        self.check_scope(**kwargs)
+        self.check_permission(request)
+
+    def check_scope(self, **kwargs: Any) -> None:
+        """Refuses what the path names and the caller does not reach."""
+
+    def check_permission(self, request: Request) -> None:
+        """Refuses what the caller may not do; what is not in the table nobody may."""
+        method = str(request.method)
+        if not hasattr(self, method.lower()) or method.lower() not in self.http_method_names:
+            # DRF's own answer, before anybody asks for a permission that there is not.
+            self.http_method_not_allowed(request)
+        route = getattr(request.resolver_match, "route", "")
+        operation = permissions.operation_of(method, route)
+        if operation not in permissions.NEEDED:
+            raise PermissionDenied(f"Nobody may do this: {operation} names no permission.")
+        needed = permissions.NEEDED[operation]
+        if needed and not permissions.allows(self.caller.permissions, needed):
+            raise PermissionDenied(f"This needs the permission {needed.value!r}.")
+
+    def required_permission(self, method: str, path: str) -> str:
+        """What the operation needs, for the OpenAPI document."""
+        needed = permissions.NEEDED.get(permissions.operation_of(method, path))
+        return needed.value if needed else "any"
 
 
 class OrgView(CallerView):
     """A view below `/v1/orgs/{org_id}`: the key belongs to that organization, else 404."""
 
-    permission = Permission.OWNER
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Lets a member of the organization in who has the view's permission."""
-        super().initial(request, *args, **kwargs)
+    def check_scope(self, **kwargs: Any) -> None:
+        """Refuses other organizations, as if there were none."""
         if self.caller.org_id != kwargs["org_id"]:
             raise NotFoundError(f"There is no organization {kwargs['org_id']}.")
-        if self.permission not in self.caller.permissions:
-            raise PermissionDenied(f"This needs the permission {self.permission.value!r}.")
 
     def find_row(self, rows: OrgRows, row_id: int) -> Any:
         """The organization's live row of that id, else 404."""

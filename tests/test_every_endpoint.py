@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from jsonschema import Draft202012Validator, FormatChecker
 
 from config.api import ApiView
+from orgs import permissions
 from orgs.models import Organization
 from tests import factories
 from tests.client import ApiClient, codes
@@ -138,7 +139,7 @@ def test_a_member_without_the_permission_is_403_everywhere(api, acme, ours):
     acme.memberships.update(permissions=[])
     before = everything_stored()
 
-    for route in ORG_ROUTES:
+    for route in [route for route in ROUTES if permissions.NEEDED[str(route)]]:
         answer = api.call(route.method, route.fill(ours), route.example)
 
         assert answer.status_code == 403, route
