@@ -6,12 +6,13 @@ import copy
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.parsers import BaseParser
@@ -26,6 +27,9 @@ from config.parsing import StrictJSONParser, check_length
 from config.rendering import JSONOnly, JSONRenderer
 
 logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer", bound=HttpResponseBase)
+# The media type of JSON values, one a line.
+LINES = "application/x-ndjson"
 CODES = {
     400: "BAD_REQUEST",
     401: "UNAUTHORIZED",
@@ -91,12 +95,14 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     example: Any = None,
     description: str = "",
     quotes: bool = True,
-) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    in_lines: bool = False,
+) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
     """Declares one operation: its OpenAPI entry and, from the same schema, the check of its body.
 
     A view method with a `body` schema gets the parsed, checked body as the keyword `body`;
     `shown_body` is what the document shows where another check goes further, or is the only one.
-    Where a body holds secrets, `quotes` is False: no fault repeats any of it.
+    Where a body holds secrets, `quotes` is False: no fault repeats any of it. With `in_lines`,
+    the answer is any number of `data`, each on a line of its own, without an envelope.
     """
     shown = copy.deepcopy(shown_body or body)
     statuses = sorted({400, 401, 403, 404, *refuses} | ({411, 413, 415} if shown else set()))
@@ -109,7 +115,10 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
         examples=examples,
         request={"application/json": shown} if shown else None,
         responses={
-            200: OpenApiResponse(openapi.envelope(copy.deepcopy(data)), "The answer"),
+            (200, LINES if in_lines else "application/json"): OpenApiResponse(
+                copy.deepcopy(data) if in_lines else openapi.envelope(copy.deepcopy(data)),
+                "The answer",
+            ),
             **{
                 code: OpenApiResponse(copy.deepcopy(openapi.ERRORS), openapi.REASONS[code])
                 for code in (*statuses, 500, 503)
@@ -119,9 +128,9 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     mask = None if quotes else "This"
     validator = validation.compile_schema(body, mask=mask) if body else None
 
-    def declare(method: Callable[..., Response]) -> Callable[..., Response]:
+    def declare(method: Callable[..., Answer]) -> Callable[..., Answer]:
         @functools.wraps(method)
-        def checked(view: ApiView, request: Request, **kwargs: Any) -> Response:
+        def checked(view: ApiView, request: Request, **kwargs: Any) -> Answer:
             if shown:
                 check_length(request)
             if validator is not None:

@@ -76,7 +76,11 @@ UNFOLD = {
             },
             {
                 "title": "House",
-                "items": [_page("Chores", "cleaning_services", "operations.chore")],
+                "items": [
+                    _page("Audit", "history", "orgs.auditentry"),
+                    _page("Usage", "bar_chart", "operations.usage"),
+                    _page("Chores", "cleaning_services", "operations.chore"),
+                ],
             },
         ],
     },

@@ -55,6 +55,8 @@ REASONS = {
 TAGS = {
     "actions": "Kinds of work, and each piece of it.",
     "api_keys": "What callers authenticate with.",
+    "audit": "Who changed what.",
+    "billing": "What an organization uses.",
     "credentials": "What Waybill shows to destinations.",
     "destinations": "Where work goes.",
     "ingress": "Handing work in, and reporting how it ended.",

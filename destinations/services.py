@@ -26,6 +26,7 @@ from destinations import credentials, kinds
 from destinations.models import Credential, CredentialType, Destination, Kind
 from destinations.outward import outbound
 from orgs import encryption
+from orgs.audit import acting
 from orgs.models import Organization, SigningKey
 
 SINK_LABEL = "default_sink"
@@ -163,6 +164,7 @@ def _make_sink(org_id: int) -> Destination:
     live = Destination.objects.of_org(org_id)
     sink: Destination | None = live.filter(type=Kind.DEFAULT_SINK).first()
     if sink is None:
+        acting.tell()
         taken = set(live.filter(label__startswith=SINK_LABEL).values_list("label", flat=True))
         numbered = (f"{SINK_LABEL} {number}" for number in itertools.count(2))
         label = next(name for name in itertools.chain([SINK_LABEL], numbered) if name not in taken)

@@ -22,6 +22,7 @@ class WorkerView(CallerView):
     """A view for workers."""
 
     authentication_classes = (IngressAuthentication,)
+    manages = False
     tag = "sdk"
     security = [{"apiKey": []}, {"authorization": []}]
 

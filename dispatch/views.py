@@ -55,6 +55,7 @@ class IngressView(CallerView):
     """A view that hands in or settles actions."""
 
     authentication_classes = (IngressAuthentication,)
+    manages = False
     tag = "ingress"
     security = [{"apiKey": []}, {"authorization": []}]
 

@@ -22,7 +22,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from config.errors import RuleError
 from orgs import services
-from orgs.models import ApiKey, Membership, Organization, Permission, User
+from orgs.audit_admin import AuditEntryAdmin
+from orgs.models import ApiKey, AuditEntry, Membership, Organization, Permission, User
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
 
 admin.site.unregister(Group)
@@ -35,7 +36,9 @@ class OrganizationForm(forms.ModelForm):
 
     class Meta:
         model = Organization
-        fields = ("name", "slug", "payload_days", "history_days")
+        fields = (
+            "name", "slug", "payload_days", "history_days", "stripe_id", "usage_provider_id"
+        )  # fmt: skip
 
     def clean(self) -> dict[str, Any] | None:
         """The input, with what the API would refuse of it."""
@@ -61,6 +64,7 @@ class OrganizationAdmin(ModelAdmin):
     fieldsets = (
         *add_fieldsets,
         ("Retention", {"fields": (("payload_days", "history_days"),)}),
+        ("Billing", {"fields": (("stripe_id", "usage_provider_id"),)}),
         ("Facts", {"fields": ("tenant_id", "created_at", "updated_at")}),
     )
 
@@ -241,3 +245,6 @@ class ApiKeyAdmin(SavedByService, SoftlyDeleted):
     def delete_row(self, request: HttpRequest, row: ApiKey, *, force: bool) -> None:
         """End the key."""
         services.delete_key(key=row)
+
+
+admin.site.register(AuditEntry, AuditEntryAdmin)

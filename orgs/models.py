@@ -11,6 +11,8 @@ from django.core.validators import MaxValueValidator, MinLengthValidator, MinVal
 from django.db import models
 from django.db.models.functions import Now
 
+from orgs.audit.acting import Via
+
 # The longest that anything is kept.
 MOST_DAYS = 3_650
 
@@ -55,6 +57,12 @@ class Organization(SoftDeleted):
         db_default=90,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
         help_text="Finished actions and their events are kept this long.",
+    )
+    stripe_id = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="The customer at Stripe."
+    )
+    usage_provider_id = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="Who meters it elsewhere."
     )
 
     class Meta:
@@ -167,6 +175,67 @@ class ApiKey(models.Model):
     def masked(self) -> str:
         """What may be shown of the secret after its creation."""
         return f"{self.prefix}{'*' * 8}"
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Reading the audit."""
+
+    def of_org(self, org_id: int) -> Self:
+        """What was changed in the organization."""
+        return self.filter(org_id=org_id)
+
+
+class AuditEntry(models.Model):
+    """One row that was made, changed or deleted, and who did it. Triggers write it.
+
+    It refers to nothing: it stays, whatever becomes of what it tells of. `before` and `after`
+    have the columns that changed, secret ones without their values.
+    """
+
+    class Event(models.TextChoices):
+        """What was done to the row."""
+
+        CREATED = "created"
+        UPDATED = "updated"
+        DELETED = "deleted"
+        RESTORED = "restored"
+
+    # None of a person's own row, who may be in several.
+    org = models.ForeignKey(
+        Organization,
+        models.DO_NOTHING,
+        related_name="+",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    at = models.DateTimeField(db_default=Now())
+    actor = models.TextField()
+    via = models.CharField(max_length=8, choices=Via.choices)
+    user_id = models.BigIntegerField(null=True)
+    key_id = models.BigIntegerField(null=True)
+    address = models.TextField()
+    path = models.TextField(help_text="What was called.")
+    kind = models.CharField(max_length=64)
+    row_id = models.TextField()
+    event = models.CharField(max_length=8, choices=Event.choices)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
+        indexes = (
+            # The list, newest first, and the story of one row.
+            models.Index("org", models.F("id").desc(), name="audit_newest"),
+            models.Index("org", "kind", "row_id", models.F("id").desc(), name="audit_of_row"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.row_id} {self.event}"
 
 
 class SigningKey(SoftDeleted):

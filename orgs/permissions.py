@@ -44,6 +44,11 @@ NEEDED: dict[str, Permission | None] = {
     f"DELETE {_ORG}/keys/{{id}}": ADMIN,
     f"GET {_ORG}/settings/retention": VIEWER,
     f"POST {_ORG}/settings/retention": ADMIN,
+    f"GET {_ORG}/audit": ADMIN,
+    f"GET {_ORG}/audit/{{id}}": ADMIN,
+    f"GET {_ORG}/audit/export": ADMIN,
+    f"GET {_ORG}/billing": ADMIN,
+    f"GET {_ORG}/usage": VIEWER,
     # What work is.
     f"GET {_DEFINITIONS}": VIEWER,
     f"PUT {_DEFINITIONS}": EDITOR,

@@ -102,3 +102,14 @@ RETENTION_CHANGES: dict[str, Any] = {
     "properties": _RETENTION,
     "additionalProperties": False,
 }
+BILLING: dict[str, Any] = {
+    "title": "Billing",
+    "type": "object",
+    "required": ["id", "org_id", "stripe_id", "usage_provider_id"],
+    "properties": {
+        "id": ROW_ID,
+        "org_id": ROW_ID,
+        "stripe_id": nullable({"type": "string"}),
+        "usage_provider_id": nullable({"type": "string"}),
+    },
+}

@@ -11,6 +11,8 @@ from rest_framework.request import Request
 from config.api import ApiView
 from config.errors import NotFoundError
 from orgs import permissions
+from orgs.audit import acting
+from orgs.audit.acting import Actor, Via
 from orgs.auth import Caller, KeyAuthentication
 
 
@@ -26,10 +28,21 @@ class OrgRows(Protocol):
 
 
 class CallerView(ApiView):
-    """A view that needs a key, whose permissions include what the table says."""
+    """A view that needs a key, whose permissions include what the table says.
+
+    What it changes is changed in the caller's name.
+    """
 
     authentication_classes = (KeyAuthentication,)
     caller: Caller
+    via = Via.API
+    # Where nothing is managed, the database is spared from being told who is at work.
+    manages = True
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """The answer; whoever the caller is, the next request is not theirs."""
+        with acting.scope():
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Lets only a caller in who has a live key and may do this."""
@@ -39,6 +52,20 @@ class CallerView(ApiView):
         self.caller = request.auth
         self.check_scope(**kwargs)
         self.check_permission(request)
+        acting.be(self.make_actor(request))
+        if self.manages and not acting.is_safe(request.method):
+            acting.tell()
+
+    def make_actor(self, request: Request) -> Actor:
+        """The caller, as the audit shows them."""
+        return Actor(
+            actor=str(self.caller),
+            via=self.via,
+            user_id=self.caller.user_id,
+            key_id=self.caller.key_id,
+            address=acting.find_address(request.META),
+            path=acting.shown_path(request.method, request.path),
+        )
 
     def check_scope(self, **kwargs: Any) -> None:
         """Refuses what the path names and the caller does not reach."""

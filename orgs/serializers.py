@@ -50,3 +50,13 @@ def show_user(user: User) -> dict[str, Any]:
 def show_retention(org: Organization) -> dict[str, Any]:
     """How long an organization keeps what is over."""
     return {"payload_days": org.payload_days, "history_days": org.history_days}
+
+
+def show_billing(org: Organization) -> dict[str, Any]:
+    """Under which names an organization is known to those who bill it; it has one record."""
+    return {
+        "id": str(org.pk),
+        "org_id": str(org.pk),
+        "stripe_id": org.stripe_id or None,
+        "usage_provider_id": org.usage_provider_id or None,
+    }

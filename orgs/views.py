@@ -90,6 +90,21 @@ class RetentionView(OrgView):
         return reply(serializers.show_retention(changed))
 
 
+class BillingView(OrgView):
+    """`/v1/orgs/{org_id}/billing`."""
+
+    tag = "billing"
+
+    @operation(
+        summary="Fetch the billing record",
+        description="Under which names the organization is known to those who bill it.",
+        data=schemas.BILLING,
+    )
+    def get(self, request: Request, org_id: int) -> Response:
+        """The organization's billing record."""
+        return reply(serializers.show_billing(Organization.objects.get(pk=org_id)))
+
+
 class SelfView(CallerView):
     """`/v1/self`."""
 

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from actions.schemas import EXAMPLE
 from config.api import ApiView
 from config.urls import openapi_document
-from orgs.models import Organization
+from orgs.models import AuditEntry, Organization
 from tests import factories
 
 # The words that stand before an id in a path: `/keys/{id}`.
@@ -26,6 +26,7 @@ ROWS = (
     "definitions",
     "records",
     "bulk",
+    "audit",
     "ingress",
     "sdk",
 )
@@ -114,6 +115,7 @@ def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
         "definitions": definition.pk,
         "records": factories.make_record(org, variant, input=INPUT).pk,
         "bulk": factories.make_bulk(org).pk,
+        "audit": AuditEntry.objects.of_org(org.pk).latest("id").pk,
         "ingress": variant,
         "sdk": "billing-workers",
     }

@@ -20,7 +20,7 @@ from destinations.authorizing import signing
 from destinations.models import Credential, CredentialType, Destination
 from dispatch.engine import deliveries
 from dispatch.models import ActionEvent, ActionRecord
-from orgs.models import SigningKey
+from orgs.models import AuditEntry, SigningKey
 from tests import factories
 from tests.destinations.pem import make_pair
 from tests.dispatch.background import wait_until
@@ -237,6 +237,7 @@ def everything_readable(org, api, admin_client) -> Iterator[tuple[str, str]]:
         "definitions": ActionDefinition.objects.values_list("pk", flat=True),
         "records": ActionRecord.objects.values_list("pk", flat=True),
         "bulk": [factories.make_bulk(org).pk],
+        "audit": AuditEntry.objects.of_org(org.pk).values_list("pk", flat=True),
         "ingress": ["x"],
     }
     for route in (route for route in ROUTES if route.method == "GET"):
@@ -245,7 +246,7 @@ def everything_readable(org, api, admin_client) -> Iterator[tuple[str, str]]:
             path = route.fill({name: ids[0] for name, ids in rows.items()} | {word: row})
             answer = api.get(path)
             assert answer.status_code == 200, path
-            yield path, answer.content.decode()
+            yield path, answer.getvalue().decode()
     yield "the document", admin_client.get("/openapi.json").content.decode()
     yield from every_admin_page(admin_client)
     yield from every_column()

@@ -22,6 +22,7 @@ CRONS = {
     "delete_payloads": "*/5 * * * *",
     "delete_history": "*/5 * * * *",
     "push_stranded": "* * * * *",
+    "roll_up_usage": "* * * * *",
     "delete_idempotency_keys": "*/5 * * * *",
     "reconcile": "13 * * * *",
     "reconcile_days": "43 3 * * *",
