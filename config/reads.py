@@ -40,6 +40,13 @@ def hosts(name: str, text: str) -> frozenset[str]:
     return frozenset(_read_each(name, text, _read_host))
 
 
+def number(name: str, text: str, *, least: int = 0) -> int:
+    """A whole number that is not too small, nor longer than any that makes sense."""
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) < least:
+        raise ImproperlyConfigured(f"{name} is a whole number from {least}, not {text!r}.")
+    return int(text)
+
+
 def _read_each(name: str, text: str, read: Callable[[str], T]) -> list[T]:
     found = []
     for word in filter(None, (word.strip() for word in text.split(","))):

@@ -61,6 +61,7 @@ urlpatterns = [
     path("swagger/ui", RedirectView.as_view(pattern_name="docs", query_string=True)),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
+    path("accounts/", include("login.urls")),
     path("", include("orgs.urls")),
     path("", include("destinations.urls")),
     path("", include("actions.urls")),

@@ -1,0 +1,43 @@
+"""One-time codes that are good for one time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa import app_settings
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from django.core.cache import cache
+
+
+class UsedOnce:
+    """A form whose `code` is refused the second time.
+
+    allauth remembers a used code for one period only, and one that enrols not at all; with a
+    step of tolerance to both sides a code would live longer than that.
+    """
+
+    user: Any
+
+    def clean_code(self) -> str:
+        """The code, which nobody has used."""
+        code: str = super().clean_code()  # type: ignore[misc]
+        steps = 2 * app_settings.TOTP_TOLERANCE + 1
+        key = f"login.code:{self.user.pk}:{normalize_user_code(code)}"
+        if not cache.add(key, "used", timeout=steps * app_settings.TOTP_PERIOD):
+            raise get_adapter().validation_error("incorrect_code")
+        return code
+
+
+class LoginCodeForm(UsedOnce, AuthenticateForm):
+    """The code after the password."""
+
+
+class ConfirmCodeForm(UsedOnce, ReauthenticateForm):
+    """The code before something that matters."""
+
+
+class EnrolForm(UsedOnce, ActivateTOTPForm):
+    """The first code of a new second factor."""

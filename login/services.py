@@ -1,0 +1,21 @@
+"""Changes to how people log in."""
+
+from __future__ import annotations
+
+import logging
+
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+
+from orgs.models import User
+
+logger = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def remove_second_factor(*, user: User, actor: str) -> bool:
+    """Whether they had a second factor; it is gone, with its recovery codes."""
+    removed, _ = Authenticator.objects.filter(user=user).delete()
+    if removed:
+        logger.warning("second factor of user %s removed by %s", user.pk, actor)
+    return bool(removed)
