@@ -45,6 +45,12 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "COLORS": {"primary": _INDIGO},
     "DASHBOARD_CALLBACK": "operations.overview.show",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("mfa_index")},
+            {"title": "Change password", "link": reverse_lazy("account_change_password")},
+        ]
+    },
     "SIDEBAR": {
         "navigation": [
             {
@@ -72,6 +78,7 @@ UNFOLD = {
                     _page("Users", "person", "orgs.user"),
                     _page("Memberships", "group", "orgs.membership"),
                     _page("API keys", "key", "orgs.apikey"),
+                    _page("Linked logins", "link", "socialaccount.socialaccount"),
                 ],
             },
             {

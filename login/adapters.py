@@ -62,8 +62,12 @@ class MfaAdapter(DefaultMFAAdapter):
         return encryption.encrypt(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """The secret behind what is stored."""
-        return str(encryption.decrypt(encrypted_text))
+        """The secret behind what is stored. What no key opens takes no code."""
+        try:
+            return str(encryption.decrypt(encrypted_text))
+        except encryption.UndecryptableError as error:
+            logger.error("a second factor cannot be opened. %s", error)  # noqa: TRY400
+            raise self.validation_error("incorrect_code") from error
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         """Whether somebody may go on without."""

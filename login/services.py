@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 
 from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models.functions import Now
 
 from orgs.models import User
 
@@ -19,3 +21,9 @@ def remove_second_factor(*, user: User, actor: str) -> bool:
     if removed:
         logger.warning("second factor of user %s removed by %s", user.pk, actor)
     return bool(removed)
+
+
+def delete_old_sessions() -> int:
+    """How many sessions of browsers were over; they are gone."""
+    deleted, _ = Session.objects.filter(expire_date__lt=Now()).delete()
+    return int(deleted)

@@ -19,6 +19,7 @@ from procrastinate.contrib.django import app
 from procrastinate.tasks import Task
 
 from dispatch import services as dispatching
+from login import services as login
 from operations import chores, partitions, reconciliation, retention, services, usage
 from orgs.audit import acting
 
@@ -113,6 +114,12 @@ def delete_history(stop: chores.Stop) -> chores.Report:
 def delete_idempotency_keys(stop: chores.Stop) -> chores.Report:
     """Keys of calls that may be repeated no longer."""
     return retention.delete_idempotency_keys(stop)
+
+
+@chore("33 * * * *")
+def delete_old_sessions(stop: chores.Stop) -> chores.Report:
+    """Sessions of browsers that are over."""
+    return chores.Report({"deleted": chores.insist(login.delete_old_sessions)})
 
 
 @chore("13 * * * *")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
+from django.contrib.sessions.models import Session
 from django.urls import reverse
+from django.utils import timezone
 
+from login import services
 from orgs.models import User
 from tests.login.browsing import PASSWORD, WRONG, Browser
 
@@ -218,6 +223,15 @@ def test_a_session_that_is_used_ends_after_its_hours(inside, settings, clock):
     assert not inside.is_inside
 
 
+def test_sessions_that_are_over_are_deleted(inside):
+    Browser().log_in()
+    over, _ = Session.objects.all()
+    Session.objects.filter(pk=over.pk).update(expire_date=timezone.now() - timedelta(seconds=1))
+
+    assert services.delete_old_sessions() == 1
+    assert Session.objects.exclude(pk=over.pk).count() == 1
+
+
 def test_the_session_cookie_is_for_the_browser_alone(boss, settings):
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
     browser = Browser()
@@ -267,9 +281,10 @@ def test_no_page_is_put_into_a_frame(inside, page):
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("page", [name for name in PAGES if not name.startswith("admin:")])
-def test_the_pages_of_logging_in_are_under_the_strict_policy_and_in_no_cache(browser, page):
-    headers = browser.get(reverse(page)).headers
+def test_the_pages_of_logging_in_are_under_the_strict_policy_and_in_no_cache(inside, known, page):
+    headers = (inside if known else Browser()).get(reverse(page)).headers
 
     assert "script-src 'self';" in headers["Content-Security-Policy"]
     assert "form-action 'self'" in headers["Content-Security-Policy"]

@@ -249,6 +249,16 @@ def test_a_factor_that_no_key_opens_is_named(secret, boss, settings):
     assert f"of user {boss.email}" in printed.getvalue()
 
 
+def test_a_factor_that_no_key_opens_lets_nobody_in(half, secret, settings, caplog):
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+
+    for code in (code_of(secret), "000000"):
+        answer = half.send("mfa_authenticate", {"code": code})
+        assert "Incorrect code" in answer.content.decode()
+        assert not half.is_inside
+    assert "None of WAYBILL_ENCRYPTION_KEYS opens it" in caplog.text
+
+
 # --- lost ----------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ CRONS = {
     "push_stranded": "* * * * *",
     "roll_up_usage": "* * * * *",
     "delete_idempotency_keys": "*/5 * * * *",
+    "delete_old_sessions": "33 * * * *",
     "reconcile": "13 * * * *",
     "reconcile_days": "43 3 * * *",
     "fail_lost_operations": "*/5 * * * *",
