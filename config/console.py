@@ -66,6 +66,7 @@ UNFOLD = {
                 "title": "Registry",
                 "items": [
                     _page("Definitions", "contract", "actions.actiondefinition"),
+                    _page("Tools", "smart_toy", "agents.tool"),
                     _page("Destinations", "flag", "destinations.destination"),
                     _page("Credentials", "lock", "destinations.credential"),
                     _page("Signing keys", "signature", "orgs.signingkey"),
@@ -78,6 +79,7 @@ UNFOLD = {
                     _page("Users", "person", "orgs.user"),
                     _page("Memberships", "group", "orgs.membership"),
                     _page("API keys", "key", "orgs.apikey"),
+                    _page("Tools of keys", "checklist", "agents.keytools"),
                     _page("Linked logins", "link", "socialaccount.socialaccount"),
                 ],
             },

@@ -63,6 +63,7 @@ TAGS = {
     "sdk": "Pulling work from workers of one's own.",
     "settings": "How an organization is kept.",
     "signing_keys": "What deliveries to webhooks are signed with.",
+    "tools": "What agents may call.",
     "users": "Who is asking.",
 }
 

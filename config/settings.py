@@ -72,6 +72,8 @@ OUTBOUND_HOSTS = reads.hosts(
 # For tests only: where queues and topics are looked for instead of at AWS and Google.
 AWS_ENDPOINT = endpoint("WAYBILL_AWS_ENDPOINT", r"https?://[^/]+/?", "http://127.0.0.1:4566")
 PUBSUB_ENDPOINT = endpoint("WAYBILL_PUBSUB_ENDPOINT", r"[^/]+:[0-9]+", "127.0.0.1:8085")
+# How long a call of a tool waits for its action to be over; agents ask again after that.
+MCP_WAIT_SECONDS = env.float("WAYBILL_MCP_WAIT_SECONDS", default=25.0)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 # How many proxies of ours append to X-Forwarded-For: `config.addresses` believes so many.
 TRUSTED_PROXIES = reads.number(
@@ -119,6 +121,7 @@ INSTALLED_APPS = [
     "destinations",
     "actions",
     "dispatch",
+    "agents",
     "operations",
     "procrastinate.contrib.django",
     "unfold",

@@ -66,6 +66,7 @@ urlpatterns = [
     path("", include("destinations.urls")),
     path("", include("actions.urls")),
     path("", include("dispatch.urls")),
+    path("", include("agents.urls")),
     path("", include("operations.urls")),
 ]
 handler400 = bad_request

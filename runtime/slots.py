@@ -73,6 +73,22 @@ class Slots:
         finally:
             self._give_back()
 
+    @contextmanager
+    def beside(self) -> Iterator[bool]:
+        """Among those who wait, without a slot, as an answer that is sent bit by bit; False
+        where there are too many."""
+        is_free = not self._stopping.is_set() and self._away.acquire(blocking=False)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                self._away.release()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process is to end."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """From here on nobody leaves a slot to wait."""
         self._stopping.set()
@@ -133,6 +149,21 @@ def entered() -> Iterator[None]:
         if _installed:
             stack.enter_context(_installed[0].entered())
         yield
+
+
+@contextmanager
+def beside() -> Iterator[bool]:
+    """Whether the caller may stay after its request has given its slot back."""
+    if _installed:
+        with _installed[0].beside() as may_stay:
+            yield may_stay
+    else:
+        yield True
+
+
+def is_stopping() -> bool:
+    """Whether this process is to end, and nobody in it is to stay."""
+    return any(ours.is_stopping for ours in _installed)
 
 
 def _make_connection() -> BaseDatabaseWrapper:

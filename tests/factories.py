@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from actions import services as actions
 from actions.models import ActionDefinition
+from agents import services as tools
+from agents.models import Tool
 from destinations import services as destinations
 from destinations import signing_keys
 from destinations.credentials import SHAPES
@@ -157,6 +159,12 @@ def start_bulk(org: Organization, kind: str = "replay", **asked: Any) -> BulkOpe
         **{"filter": {}, "actor": "tests"} | asked,
         terms=Terms(**{"reason": "a test", "cap": 1_000} | terms),
     )
+
+
+def make_tool(org: Organization, variant: str = "count", **fields: Any) -> Tool:
+    """A mark on a variant that has a live definition."""
+    name = fields.pop("name", "")
+    return tools.put_tool(org_id=org.pk, variant=variant, name=name, actor="tests", texts=fields)
 
 
 def make_over(org: Organization, status: str = Status.FAILED, **fields: Any) -> ActionRecord:

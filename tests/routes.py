@@ -27,6 +27,7 @@ ROWS = (
     "records",
     "bulk",
     "audit",
+    "tools",
     "ingress",
     "sdk",
 )
@@ -116,6 +117,7 @@ def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
         "records": factories.make_record(org, variant, input=INPUT).pk,
         "bulk": factories.make_bulk(org).pk,
         "audit": AuditEntry.objects.of_org(org.pk).latest("id").pk,
+        "tools": factories.make_tool(org, variant).pk,
         "ingress": variant,
         "sdk": "billing-workers",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import apps
 from django.db import connection
 
-APPS = ("orgs", "destinations", "actions", "dispatch", "operations", "procrastinate")
+APPS = ("orgs", "destinations", "actions", "dispatch", "agents", "operations", "procrastinate")
 
 
 def everything_stored() -> dict[str, list[str]]:
