@@ -19,7 +19,7 @@ from runtime import slots
 MOST_STREAMS = 16
 LASTS_SECONDS = 300.0
 # A comment now and then shows whether there is still somebody.
-SILENCE_SECONDS = 15.0
+SILENCE_SECONDS = 5.0
 
 changes: Lookout[Key] = Lookout("changes of tools", catalog.find_states, tick=0.5)
 seats = Seats()

