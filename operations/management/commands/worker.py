@@ -138,13 +138,15 @@ class InsistingConnector(PsycopgConnector):
         until = time.monotonic() + INSIST_SECONDS
         while True:
             try:
-                return await super().execute_query_async(query, **arguments)
+                await super().execute_query_async(query, **arguments)
             except exceptions.UniqueViolation:
                 raise
             except exceptions.ConnectorException:
                 if query not in ENDINGS or time.monotonic() > until:
                     raise
                 await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                return
 
 
 def make_connector(concurrency: int) -> InsistingConnector:
