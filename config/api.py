@@ -105,7 +105,7 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     the answer is any number of `data`, each on a line of its own, without an envelope.
     """
     shown = copy.deepcopy(shown_body or body)
-    statuses = sorted({400, 401, 403, 404, *refuses} | ({411, 413, 415} if shown else set()))
+    statuses = sorted({400, 401, 403, 404, 429, *refuses} | ({411, 413, 415} if shown else set()))
     examples = [OpenApiExample("Example", value=example, request_only=True)] if example else []
     document = extend_schema(
         summary=summary,
@@ -165,6 +165,8 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:
             refused = refusal(code, [Fault(CODES.get(code, "BAD_REQUEST"), str(error.detail))])
             if code == status.HTTP_401_UNAUTHORIZED:
                 refused["WWW-Authenticate"] = 'ApiKey header="x-arklow-auth", Bearer'
+            if wait := getattr(error, "wait", None):
+                refused["Retry-After"] = str(wait)
             return refused
     if isinstance(error, OperationalError) or is_read_only(error):
         logger.warning("Database out of reach or too slow: %s", error)

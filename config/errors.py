@@ -47,6 +47,13 @@ class BadRequestError(DomainError):
     code = "BAD_REQUEST"
 
 
+class ForbiddenError(DomainError):
+    """Whoever asks for this may not have it: 403."""
+
+    status = 403
+    code = "FORBIDDEN"
+
+
 class NotFoundError(DomainError):
     """There is no such thing, or it belongs to somebody else: 404."""
 

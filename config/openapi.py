@@ -40,13 +40,14 @@ ERRORS: dict[str, Any] = {
 REASONS = {
     400: "Not JSON, or not of the shape this call takes",
     401: "No valid key",
-    403: "The key's member lacks the permission",
+    403: "The key lacks the permission, or gives one that it has not",
     404: "Not there, or another organization's",
     409: "At odds with what is stored",
     411: "A body without Content-Length",
     413: "The body is too large",
     415: "The body is not application/json",
     422: "Well-formed, but against a rule",
+    429: "Too much; `Retry-After` says when to try again",
     500: "Our fault",
     503: "The database is out of reach, or was too slow",
 }
@@ -60,6 +61,9 @@ TAGS = {
     "credentials": "What Waybill shows to destinations.",
     "destinations": "Where work goes.",
     "ingress": "Handing work in, and reporting how it ended.",
+    "invites": "Asking people in.",
+    "members": "Who is in an organization.",
+    "orgs": "Organizations.",
     "sdk": "Pulling work from workers of one's own.",
     "settings": "How an organization is kept.",
     "signing_keys": "What deliveries to webhooks are signed with.",
@@ -71,7 +75,7 @@ TAGS = {
 # What is said of an operation that does not need a permission, but a key.
 NEEDS = {"any": " Any live key may call it."}
 # What in a path is no id.
-WORDS = ("variant", "namespace")
+WORDS = ("variant", "namespace", "identifier")
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:

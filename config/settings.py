@@ -92,6 +92,10 @@ SESSION_HOURS = reads.number(
 HAS_MAIL = bool(env.str("EMAIL_URL", default=""))
 globals().update(env.email_url("EMAIL_URL", default="dummymail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="waybill@localhost")
+# So many wrong keys a minute are looked up for an address; 0 looks up all of them.
+WRONG_KEYS_PER_MINUTE = reads.number(
+    "WAYBILL_WRONG_KEYS_PER_MINUTE", env.str("WAYBILL_WRONG_KEYS_PER_MINUTE", default="30")
+)
 
 # A server that is gone without a word is noticed in half a minute; the kernel takes hours.
 SILENCE = {

@@ -28,6 +28,7 @@ from dispatch.settlement import PULL, WAKE
 
 T = TypeVar("T")
 DAYS_AHEAD = 30
+NOT_ALLOWED = "VARIANT_NOT_ALLOWED"
 # The definition and the default route behind each (name, version) asked for.
 RESOLVE = f"""
 SELECT q.name, q.version, d.id, d.variant, d.version, t.id, t.type,
@@ -99,7 +100,8 @@ class DestinationGoneError(ConflictError):
 class Submission:
     """One action as a client hands it in. Its shape is checked, its contract not yet.
 
-    `body` are the bytes of the input that are stored and delivered.
+    `body` are the bytes of the input that are stored and delivered; `allowed` are the variants
+    that the client may hand in, None for all.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Submission:
     version: int | None = None
     timeout: int | None = None
     available_at: datetime | None = None
+    allowed: frozenset[str] | None = None
     body: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -168,6 +171,17 @@ class Accepted:
 
 
 Results = list[Accepted | list[Fault]]
+
+
+def bind(
+    submissions: Sequence[Submission | list[Fault]], allowed: frozenset[str] | None
+) -> Sequence[Submission | list[Fault]]:
+    """The submissions of a client that may hand in these variants only; None is all."""
+    if allowed is None:
+        return submissions
+    return [
+        replace(one, allowed=allowed) if isinstance(one, Submission) else one for one in submissions
+    ]
 
 
 def accept(
@@ -326,6 +340,9 @@ def _judge(
     routes: dict[tuple[str, int | None], Route], one: Submission, deadline: float
 ) -> Routed | list[Fault]:
     route = routes.get((one.name, one.version))
+    # Whoever may not hand it in is not told whether there is one.
+    if one.allowed is not None and (route.variant if route else one.name) not in one.allowed:
+        return [Fault(NOT_ALLOWED, f"This key does not hand in {one.name!r}.", "/variant")]
     if route is None:
         asked = one.name if one.version is None else f"{one.name} version {one.version}"
         return [Fault("UNKNOWN_VARIANT", f"There is no action {asked!r}.", "/variant")]

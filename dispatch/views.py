@@ -82,12 +82,16 @@ class IngressView(CallerView):
     ) -> Response:
         """What `show` shows of the actions; with an idempotency key, what it showed first.
 
-        A key is compared by all that is `asked`.
+        A key is compared by all that is `asked`, and by the variants that the caller is bound to:
+        so nobody is given the answer to what they may not ask.
         """
         org_id, key = self.caller.org_id, request.headers.get(IDEMPOTENCY_KEY)
+        variants = self.caller.variants
+        submissions = intake.bind(submissions, variants)
         if key is None:
             return reply(intake.accept(org_id, submissions, atomic=atomic, show=show))
-        call = idempotency.Call.of(org_id, key, asked())
+        content = asked() if variants is None else [asked(), sorted(variants)]
+        call = idempotency.Call.of(org_id, key, content)
         answer = intake.answer_once(call, submissions, atomic=atomic, show=show)
         replied = reply(orjson.Fragment(answer.data))
         if answer.replayed:

@@ -124,8 +124,14 @@ class Permission(models.TextChoices):
     VIEWER = "viewer"
 
 
+def permissions_known(field: str, name: str) -> models.CheckConstraint:
+    """The rule that a list of permissions holds nothing else."""
+    known = models.Q(**{f"{field}__contained_by": list(Permission.values)})
+    return models.CheckConstraint(condition=known, name=name)
+
+
 class Membership(models.Model):
-    """A person in an organization, and what they may do there."""
+    """A person in an organization, and what they may do there. Who has left stays as a row."""
 
     org = models.ForeignKey(
         Organization, models.PROTECT, related_name="memberships", db_index=False
@@ -133,25 +139,128 @@ class Membership(models.Model):
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = LiveQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)
         constraints = (
             models.UniqueConstraint(fields=("org", "user"), name="membership_once_per_org"),
+            permissions_known("permissions", "membership_permissions_known"),
         )
 
     def __str__(self) -> str:
         return f"{self.user} in {self.org}"
 
 
+class InviteQuerySet(LiveQuerySet):
+    """Invites by what can still be done with them."""
+
+    def of_org(self, org_id: int) -> Self:
+        """The organization's invites that nobody has accepted or revoked."""
+        return self.filter(org_id=org_id, accepted_at=None, deleted_at=None)
+
+    def acceptable(self) -> Self:
+        """Those that may be accepted now, by the database's clock."""
+        return self.filter(
+            accepted_at=None, deleted_at=None, expires_at__gt=Now(), org__deleted_at=None
+        )
+
+    def for_user(self, user: User) -> Self:
+        """Those that are for this person, by id or by address."""
+        return self.filter(models.Q(user=user) | models.Q(email=user.email.lower(), user=None))
+
+
+class Invite(models.Model):
+    """That somebody may become a member; for a user, or for an address.
+
+    Only the sha256 of its token is stored. An invite for a user has none.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="invites", db_index=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="invites", null=True, blank=True)
+    email = models.EmailField(blank=True, db_index=True)
+    init_permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
+    token_hash = models.BinaryField(max_length=32, null=True, unique=True)
+    invited_by = models.ForeignKey(
+        Membership, models.PROTECT, related_name="invites", null=True, editable=False
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = InviteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("org", "user"),
+                condition=models.Q(accepted_at=None, deleted_at=None),
+                name="invite_once_per_user",
+            ),
+            models.UniqueConstraint(
+                fields=("org", "email"),
+                condition=models.Q(accepted_at=None, deleted_at=None) & ~models.Q(email=""),
+                name="invite_once_per_email",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(user=None) ^ models.Q(email=""), name="invite_for_one_person"
+            ),
+            permissions_known("init_permissions", "invite_permissions_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"Invite of {self.email or f'user {self.user_id}'}"
+
+
+class CaptiveDomain(models.Model):
+    """The domain whose people join an organization by themselves when they log in."""
+
+    org = models.OneToOneField(Organization, models.PROTECT, related_name="captive_domain")
+    domain = models.CharField(max_length=253, unique=True, null=True, blank=True)
+    github_org = models.CharField(max_length=39, blank=True)
+    default_permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
+    enabled = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            permissions_known("default_permissions", "captive_domain_permissions_known"),
+            models.CheckConstraint(
+                condition=models.Q(enabled=False) | models.Q(domain__isnull=False),
+                name="captive_domain_when_enabled",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.domain or "no domain"
+
+
 class ApiKey(models.Model):
-    """A secret that acts with its member's permissions. Only its sha256 is stored."""
+    """A secret that acts with its member's permissions, or fewer. Only its sha256 is stored."""
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="keys")
     member = models.ForeignKey(Membership, models.PROTECT, related_name="keys")
     description = models.CharField(max_length=50, validators=[MinLengthValidator(2)])
     prefix = models.CharField(max_length=12, editable=False)
     hash = models.BinaryField(max_length=32, unique=True)
+    permissions = ArrayField(
+        models.CharField(max_length=32, choices=Permission.choices),
+        null=True,
+        blank=True,
+        help_text="None: all that its member has, now and later.",
+    )
+    variants = ArrayField(
+        models.CharField(max_length=255),
+        null=True,
+        blank=True,
+        help_text="It then hands in actions of these variants, and does nothing else.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -166,6 +275,7 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=models.Q(description__regex=".."), name="key_description_length"
             ),
+            permissions_known("permissions", "key_permissions_known"),
         )
 
     def __str__(self) -> str:

@@ -37,13 +37,29 @@ _DESTINATIONS = f"{_ORG}/destinations"
 NEEDED: dict[str, Permission | None] = {
     # The person behind the key, and organizations.
     "GET /v1/self": ANY_KEY,
+    "GET /v1/self/invites": ANY_KEY,
+    "POST /v1/self/invites/{invite_id}/accept": ANY_KEY,
+    "GET /v1/orgs": ANY_KEY,
+    "PUT /v1/orgs": OWNER,
+    f"GET {_ORG}": VIEWER,
+    f"POST {_ORG}": OWNER,
     # People, keys and settings.
+    f"GET {_ORG}/members": VIEWER,
+    f"GET {_ORG}/members/invites": ADMIN,
+    f"PUT {_ORG}/members/invites/{{identifier}}": ADMIN,
+    f"GET {_ORG}/members/invites/{{identifier}}": ADMIN,
+    f"DELETE {_ORG}/members/invites/{{identifier}}": ADMIN,
+    f"GET {_ORG}/members/{{user_id}}": VIEWER,
+    f"POST {_ORG}/members/{{user_id}}": ADMIN,
+    f"DELETE {_ORG}/members/{{user_id}}": ADMIN,
     f"GET {_ORG}/keys": ADMIN,
     f"PUT {_ORG}/keys": ADMIN,
     f"GET {_ORG}/keys/{{id}}": ADMIN,
     f"DELETE {_ORG}/keys/{{id}}": ADMIN,
     f"GET {_ORG}/settings/retention": VIEWER,
     f"POST {_ORG}/settings/retention": ADMIN,
+    f"GET {_ORG}/settings/domain": VIEWER,
+    f"POST {_ORG}/settings/domain": ADMIN,
     f"GET {_ORG}/audit": ADMIN,
     f"GET {_ORG}/audit/{{id}}": ADMIN,
     f"GET {_ORG}/audit/export": ADMIN,
@@ -99,6 +115,8 @@ NEEDED: dict[str, Permission | None] = {
     "POST /v1/sdk/{namespace}/pull": OPERATOR,
     "POST /v1/sdk/ack": OPERATOR,
 }
+# All that a key may do that is bound to variants.
+HANDING_IN = {"POST /v1/ingress", "POST /v1/ingress/{variant}", "POST /v1/batch"}
 
 
 def all_of(held: Iterable[str]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from django.db.models import Model, QuerySet
@@ -50,7 +51,7 @@ class CallerView(ApiView):
         if not isinstance(request.auth, Caller):
             raise NotAuthenticated("Send an API key in the header x-arklow-auth.")
         self.caller = request.auth
-        self.check_scope(**kwargs)
+        self.check_scope(kwargs)
         self.check_permission(request)
         acting.be(self.make_actor(request))
         if self.manages and not acting.is_safe(request.method):
@@ -67,7 +68,7 @@ class CallerView(ApiView):
             path=acting.shown_path(request.method, request.path),
         )
 
-    def check_scope(self, **kwargs: Any) -> None:
+    def check_scope(self, parameters: Mapping[str, Any]) -> None:
         """Refuses what the path names and the caller does not reach."""
 
     def check_permission(self, request: Request) -> None:
@@ -81,6 +82,8 @@ class CallerView(ApiView):
         if operation not in permissions.NEEDED:
             raise PermissionDenied(f"Nobody may do this: {operation} names no permission.")
         needed = permissions.NEEDED[operation]
+        if self.caller.variants is not None and operation not in permissions.HANDING_IN:
+            raise PermissionDenied("This key hands in actions of its variants, and nothing else.")
         if needed and not permissions.allows(self.caller.permissions, needed):
             raise PermissionDenied(f"This needs the permission {needed.value!r}.")
 
@@ -93,10 +96,10 @@ class CallerView(ApiView):
 class OrgView(CallerView):
     """A view below `/v1/orgs/{org_id}`: the key belongs to that organization, else 404."""
 
-    def check_scope(self, **kwargs: Any) -> None:
+    def check_scope(self, parameters: Mapping[str, Any]) -> None:
         """Refuses other organizations, as if there were none."""
-        if self.caller.org_id != kwargs["org_id"]:
-            raise NotFoundError(f"There is no organization {kwargs['org_id']}.")
+        if self.caller.org_id != parameters["org_id"]:
+            raise NotFoundError(f"There is no organization {parameters['org_id']}.")
 
     def find_row(self, rows: OrgRows, row_id: int) -> Any:
         """The organization's live row of that id, else 404."""

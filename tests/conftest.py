@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from destinations.outward import outbound
+from orgs.guesses import guesses
 from tests import factories
 from tests.client import ApiClient
 
@@ -38,6 +39,12 @@ def django_db_setup(django_db_setup, django_db_blocker):
 def _no_static_files(settings):
     """Every new client would look for them anew, which takes longer than most tests."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "WhiteNoise" not in name]
+
+
+@pytest.fixture(autouse=True)
+def _no_wrong_keys():
+    """Those of other tests came from the same address."""
+    guesses.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.text import slugify
 
 from actions import services as actions
 from actions.models import ActionDefinition
@@ -26,6 +27,7 @@ from dispatch.models import ActionEvent, ActionRecord, Lane, Status
 from operations import services as operations
 from operations.models import BulkOperation
 from operations.services import Terms
+from orgs import invites
 from orgs import services as orgs
 from orgs.models import Membership, Organization, SigningKey, User
 
@@ -38,14 +40,34 @@ SCHEMA = {
 
 
 def make_org(name: str = "Acme") -> Organization:
-    org = Organization.objects.create(name=name, slug=name.lower())
-    user = User.objects.create_user(f"owner@{name.lower()}.example", name=f"{name}'s owner")
+    org = Organization.objects.create(name=name, slug=slugify(name))
+    user = User.objects.create_user(f"owner@{slugify(name)}.example", name=f"{name}'s owner")
     Membership.objects.create(org=org, user=user, permissions=["owner"])
     return org
 
 
+def make_member(org: Organization, *permissions: str, **fields: Any) -> Membership:
+    """Somebody else in the organization; a viewer unless the permissions say more."""
+    number = User.objects.count()
+    user = User.objects.create_user(**{"email": f"member{number}@people.example"} | fields)
+    return Membership.objects.create(
+        org=org, user=user, permissions=list(permissions or ["viewer"])
+    )
+
+
+def make_invite(org: Organization, identifier: str | int, *permissions: str) -> invites.Invited:
+    """An invite by the organization's first member."""
+    return invites.invite(
+        org_id=org.pk,
+        invitee=invites.read_invitee(str(identifier)),
+        given=permissions or ["viewer"],
+        by=org.memberships.first(),
+        held=["owner"],
+    )
+
+
 def make_key(org: Organization, **fields: Any) -> str:
-    member = org.memberships.first()
+    member = fields.pop("member", None) or org.memberships.first()
     _, material = orgs.create_key(member=member, **{"description": "test key"} | fields)
     return material
 

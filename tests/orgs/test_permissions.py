@@ -7,6 +7,7 @@ import re
 
 import pytest
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
 from orgs import permissions
 from orgs.models import Permission
@@ -58,10 +59,11 @@ def test_an_operation_that_is_not_in_the_table_is_refused_even_to_owners(api, mo
     assert (answer.status_code, codes(answer)) == (403, [("FORBIDDEN", None)])
 
 
-def test_a_permission_that_there_is_not_opens_nothing(api, acme):
-    acme.memberships.update(permissions=["emperor", "OWNER", ""])
-
-    assert api.get("~/destinations").status_code == 403
+def test_a_permission_that_there_is_not_opens_nothing_and_is_not_stored(acme):
+    assert not permissions.allows(["emperor", "OWNER", ""], "viewer")
+    assert permissions.all_of(["emperor"]) == set()
+    with pytest.raises(IntegrityError, match="membership_permissions_known"), transaction.atomic():
+        acme.memberships.update(permissions=["emperor"])
 
 
 def test_several_permissions_add_up(api, acme):
