@@ -58,6 +58,11 @@ class Seats:
         self._lock = threading.Lock()
         self._taken: Counter[int] = Counter()
 
+    def count(self, org_id: int) -> int:
+        """How many are taken."""
+        with self._lock:
+            return self._taken[org_id]
+
     @contextmanager
     def take(self, org_id: int, most: int) -> Iterator[bool]:
         """Whether there is one more seat for the organization; it is given back afterwards."""

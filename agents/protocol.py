@@ -130,8 +130,9 @@ def check_envelope(message: Message, headers: Mapping[str, str]) -> None:
     version = meta[VERSION_KEY]
     _compare(headers, "MCP-Protocol-Version", version)
     _compare(headers, "Mcp-Method", message.method)
-    if message.method in NAMED:
-        _compare(headers, "Mcp-Name", message.params.get(NAMED[message.method]))
+    named = message.params.get(NAMED.get(message.method, ""))
+    if named is not None:
+        _compare(headers, "Mcp-Name", named)
     if version != STATELESS:
         said = {"supported": list(VERSIONS), "requested": version}
         raise ProtocolError(UNSUPPORTED_VERSION, "Unsupported protocol version", data=said)

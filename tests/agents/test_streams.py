@@ -10,13 +10,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from agents import protocol
+from agents import protocol, streams
 from agents import services as tools
 from dispatch.models import ActionRecord
 from orgs import services as orgs
 from orgs.models import ApiKey, User
+from runtime import slots
 from tests import factories
-from tests.agents.agent import META
+from tests.agents.agent import META, Agent
 from tests.dispatch.background import wait_until
 from tests.end_to_end.conftest import is_healthy
 from tests.end_to_end.processes import find_free_port
@@ -197,3 +198,66 @@ def is_free(web, key):
     """Whether a stream is to be had again: those that nobody reads are noticed."""
     with Stream(web, key) as stream:
         return stream.response.status == 200
+
+
+@pytest.mark.usefixtures("_no_lookouts_left")
+def test_a_stream_ends_when_its_time_is_over(agent, tool, toggle, monkeypatch):
+    monkeypatch.setattr(streams, "LASTS_SECONDS", 1.0)
+    asked = {"notifications": {"toolsListChanged": True, "promptsListChanged": True}}
+    answer = agent.ask("subscriptions/listen", asked)
+    toggle()
+
+    told = [line for line in b"".join(answer.streaming_content).splitlines() if b"data:" in line]
+
+    first, *others, last = [json.loads(line.removeprefix(b"data: ")) for line in told]
+    assert first["params"]["notifications"] == {"toolsListChanged": True}
+    assert [one["method"] for one in others] == ["notifications/tools/list_changed"]
+    assert last["result"]["_meta"][protocol.SUBSCRIPTION_KEY] == 7
+    assert (answer["Content-Type"], answer["X-Accel-Buffering"]) == ("text/event-stream", "no")
+    answer.close()
+    assert streams.seats.count(tool.org_id) == 0
+
+
+@pytest.mark.usefixtures("_no_lookouts_left")
+def test_a_stream_that_asks_for_nothing_we_have_only_shows_that_it_is_there(
+    agent, tool, toggle, monkeypatch
+):
+    monkeypatch.setattr(streams, "LASTS_SECONDS", 1.0)
+    monkeypatch.setattr(streams, "SILENCE_SECONDS", 0.2)
+    answer = agent.ask("subscriptions/listen", {"notifications": {"promptsListChanged": True}})
+    toggle()
+
+    told = b"".join(answer.streaming_content).decode()
+
+    assert "list_changed" not in told
+    assert ": still here" in told
+    answer.close()
+
+
+@pytest.mark.usefixtures("_no_lookouts_left")
+def test_a_stream_of_a_dead_key_is_over_at_once(acme, tool, key, monkeypatch):
+    answer = Agent("acme", key, HANDSHAKE).send(b"", "GET")
+    acme.keys.update(deleted_at=timezone.now())
+
+    assert b"".join(answer.streaming_content) == b": here\n\n"
+    answer.close()
+
+
+def test_there_is_no_stream_where_too_many_wait(agent, tool, monkeypatch):
+    full = slots.Slots(1, 1)
+    monkeypatch.setattr(slots, "_installed", [full])
+    asked = {"notifications": {"toolsListChanged": True}}
+
+    with full.beside() as may_stay:
+        assert may_stay
+        assert agent.error("subscriptions/listen", asked) == (503, protocol.INTERNAL_ERROR)
+    full.stop()
+    assert slots.is_stopping()
+    assert agent.error("subscriptions/listen", asked) == (503, protocol.INTERNAL_ERROR)
+    assert streams.seats.count(tool.org_id) == 0
+
+
+def test_an_organization_has_so_many_streams(agent, tool, monkeypatch):
+    monkeypatch.setattr(streams, "MOST_STREAMS", 0)
+
+    assert Agent("acme", agent.key, HANDSHAKE).send(b"", "GET").status_code == 503
