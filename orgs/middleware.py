@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from config.addresses import client_address
 from orgs.audit import acting
 from orgs.audit.acting import Actor, Via
 
-PAGES = "/admin/"
+PAGES = ("/admin/", "/accounts/", "/invites/")
 NOBODY = "somebody who is not logged in"
 
 
@@ -33,6 +34,6 @@ def make_actor(request: HttpRequest) -> Actor:
         actor=user.get_username() if user.is_authenticated else NOBODY,
         via=Via.ADMIN,
         user_id=user.pk,
-        address=acting.find_address(request.META),
+        address=client_address(request),
         path=acting.shown_path(request.method, request.path),
     )

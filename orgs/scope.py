@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
+from config.addresses import client_address
 from config.api import ApiView
 from config.errors import NotFoundError
 from orgs import permissions
@@ -64,7 +65,7 @@ class CallerView(ApiView):
             via=self.via,
             user_id=self.caller.user_id,
             key_id=self.caller.key_id,
-            address=acting.find_address(request.META),
+            address=client_address(request),
             path=acting.shown_path(request.method, request.path),
         )
 

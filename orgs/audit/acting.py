@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -171,11 +171,6 @@ def shown_path(method: str | None, path: str) -> str:
     """What was called, as far as it fits, without what no text can hold."""
     text = f"{method} {path}".encode(errors="replace").decode().replace("\0", "")
     return text[:MOST_CHARACTERS]
-
-
-def find_address(meta: Mapping[str, Any]) -> str:
-    """Where a request came from: the other end of its connection, which nobody can make up."""
-    return str(meta.get("REMOTE_ADDR") or "")
 
 
 @contextmanager

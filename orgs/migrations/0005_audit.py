@@ -55,4 +55,6 @@ class Migration(migrations.Migration):
         triggers.Audited("orgs_membership", "membership"),
         triggers.Audited("orgs_apikey", "api key", hide=("hash",)),
         triggers.Audited("orgs_signingkey", "signing key", hide=("secret", "previous")),
+        triggers.Audited("orgs_invite", "invite", hide=("token_hash",)),
+        triggers.Audited("orgs_captivedomain", "captive domain"),
     ]
