@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from orgs.audit import triggers
+
 
 class Migration(migrations.Migration):
 
@@ -9,6 +11,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('mfa', '0003_authenticator_type_uniq'),
+        ('orgs', '0005_audit'),
+        ('socialaccount', '0006_alter_socialaccount_extra_data'),
     ]
 
     operations = [
@@ -35,4 +39,6 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['expires_at'], name='note_expiry')],
             },
         ),
+        triggers.Audited("mfa_authenticator", "second factor", hide=("data",), ignore=("last_used_at",)),
+        triggers.Audited("socialaccount_socialaccount", "linked login", ignore=("extra_data",)),
     ]

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     """Every change of what people manage is written down."""
 
     dependencies = [
-        ('orgs', '0003_signingkey'),
+        ('orgs', '0004_people'),
     ]
 
     operations = [
