@@ -29,7 +29,7 @@ class AuditEntryAdmin(Window, LongTable):
     list_filter_submit = True
     list_select_related = ("org",)
     search_fields = ("actor", "=kind", "=row_id")
-    search_help_text = "An actor, what it is (`destination`, `api key`), or its id."
+    search_help_text = "An actor, what it is (destination, api key), or its id."
     fieldsets = (
         (None, {"fields": (("what", "shown_event"), ("at", "org"), "changes")}),
         ("Who", {"fields": (("actor", "via"), ("user_id", "key_id"), ("address", "path"))}),

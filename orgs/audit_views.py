@@ -21,7 +21,7 @@ from orgs.scope import OrgView
 from runtime import slots
 
 # What an export holds at a time. A change may be of a megabyte.
-LINES_AT_ONCE = 100
+LINES_AT_ONCE = 25
 EXACT = ("actor", "kind", "row_id")
 CHOICES = {"via": Via, "event": schemas.Event}
 IDS = ("user_id", "key_id")

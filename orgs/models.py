@@ -325,7 +325,7 @@ class AuditEntry(models.Model):
     user_id = models.BigIntegerField(null=True)
     key_id = models.BigIntegerField(null=True)
     address = models.TextField()
-    path = models.TextField(help_text="What was called.")
+    path = models.TextField()
     kind = models.CharField(max_length=64)
     row_id = models.TextField()
     event = models.CharField(max_length=8, choices=Event.choices)

@@ -27,7 +27,7 @@ from runtime import slots
 TELL = "SELECT set_config('waybill.actor', %s, false)"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 # These serve others: what they change is changed in somebody's name, or in nobody's.
-SERVERS = ("dispatch", "run", "web", "worker")
+SERVERS = ("dispatch", "web", "worker")
 MOST_CHARACTERS = 500
 
 

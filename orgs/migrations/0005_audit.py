@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('user_id', models.BigIntegerField(null=True)),
                 ('key_id', models.BigIntegerField(null=True)),
                 ('address', models.TextField()),
-                ('path', models.TextField(help_text='What was called.')),
+                ('path', models.TextField()),
                 ('kind', models.CharField(max_length=64)),
                 ('row_id', models.TextField()),
                 ('event', models.CharField(choices=[('created', 'Created'), ('updated', 'Updated'), ('deleted', 'Deleted'), ('restored', 'Restored')], max_length=8)),

@@ -237,7 +237,8 @@ def everything_readable(org, api, admin_client) -> Iterator[tuple[str, str]]:
         "definitions": ActionDefinition.objects.values_list("pk", flat=True),
         "records": ActionRecord.objects.values_list("pk", flat=True),
         "bulk": [factories.make_bulk(org).pk],
-        "audit": AuditEntry.objects.of_org(org.pk).values_list("pk", flat=True),
+        # Their export, which is among the routes, has all of them.
+        "audit": AuditEntry.objects.of_org(org.pk).values_list("pk", flat=True)[:20],
         "ingress": ["x"],
     }
     for route in (route for route in ROUTES if route.method == "GET"):
@@ -257,7 +258,8 @@ def every_admin_page(admin_client) -> Iterator[tuple[str, str]]:
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         urls = [reverse(f"{name}_changelist"), reverse(f"{name}_add")]
-        rows = list(model._default_manager.values_list("pk", flat=True))
+        most = 20 if model is AuditEntry else None
+        rows = list(model._default_manager.values_list("pk", flat=True)[:most])
         urls += [reverse(f"{name}_change", args=[pk]) for pk in rows]
         # These say the same of every row, but for its name.
         urls += [reverse(f"{name}_{page}", args=rows[:1]) for page in ("history", "delete") if rows]
