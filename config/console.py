@@ -78,6 +78,8 @@ UNFOLD = {
                     _page("Organizations", "domain", "orgs.organization"),
                     _page("Users", "person", "orgs.user"),
                     _page("Memberships", "group", "orgs.membership"),
+                    _page("Invites", "outgoing_mail", "orgs.invite"),
+                    _page("Captive domains", "alternate_email", "orgs.captivedomain"),
                     _page("API keys", "key", "orgs.apikey"),
                     _page("Tools of keys", "checklist", "agents.keytools"),
                     _page("Linked logins", "link", "socialaccount.socialaccount"),

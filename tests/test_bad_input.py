@@ -207,8 +207,9 @@ def test_zeros_before_an_action_id_do_not_lead_to_another_action(api, rows, unch
     ids=["unknown", "deleted", "expired", "another organization's"],
 )
 def test_a_key_that_does_not_open_this_organization_changes_nothing(
-    spoil, status, acme, globex, rows
+    spoil, status, acme, globex, rows, settings
 ):
+    settings.WRONG_KEYS_PER_MINUTE = 0
     client = ApiClient(acme, spoil(acme, globex))
     before = everything_stored()
 
