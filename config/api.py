@@ -155,7 +155,10 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:
     set_rollback()
     match error:
         case DomainError():
-            return refusal(error.status, error.faults)
+            refused = refusal(error.status, error.faults)
+            if error.retry_after is not None:
+                refused["Retry-After"] = str(error.retry_after)
+            return refused
         case Http404():
             return refusal(404, [Fault(CODES[404], "Not found.")])
         case SuspiciousOperation():

@@ -13,6 +13,7 @@ from dispatch.models import ActionEvent, Status
 
 MAX_TIMEOUT = 30 * 86_400
 MAX_BATCH = 1_000
+MAX_REASON = 1_000
 _SUBMISSION: dict[str, Any] = {
     "input": {"description": "The payload: any JSON that its contract admits."},
     "tags": TAGS,
@@ -140,6 +141,15 @@ SIGNALED: dict[str, Any] = {
     "type": "object",
     "required": ["status"],
     "properties": {"status": {"type": "string", "enum": ["ok"]}},
+}
+DECISION: dict[str, Any] = {
+    "title": "ApprovalDecision",
+    "type": "object",
+    "required": ["reason"],
+    "properties": {
+        "reason": {"type": "string", "minLength": 1, "maxLength": MAX_REASON, "pattern": "\\S"}
+    },
+    "additionalProperties": False,
 }
 EVENT: dict[str, Any] = {
     "title": "ActionEvent",
@@ -287,6 +297,8 @@ LANE: dict[str, Any] = {
         "queued_exact": {"type": "boolean"},
         "scheduled": _COUNT | {"description": f"To be tried later: up to {COUNTED:,}."},
         "scheduled_exact": {"type": "boolean"},
+        "held": _COUNT | {"description": f"Waiting for approval: up to {COUNTED:,}."},
+        "held_exact": {"type": "boolean"},
         "oldest_due_at": nullable(TIMESTAMP),
         "oldest_due_seconds": nullable(_COUNT),
         "next_due_at": nullable(TIMESTAMP),

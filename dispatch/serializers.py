@@ -242,6 +242,7 @@ def show_lane(gauge: Gauge) -> dict[str, Any]:
         "unsettled_cap": lane.unsettled_cap,
         **_show_count("queued", gauge.queued),
         **_show_count("scheduled", gauge.scheduled),
+        **_show_count("held", gauge.held),
         "oldest_due_at": gauge.oldest_due_at,
         "oldest_due_seconds": gauge.oldest_due_seconds,
         "next_due_at": gauge.next_due_at,

@@ -103,6 +103,8 @@ NEEDED: dict[str, Permission | None] = {
     f"GET {_RECORDS}/{{id}}": VIEWER,
     f"POST {_RECORDS}/{{id}}/replay": OPERATOR,
     f"POST {_RECORDS}/{{id}}/cancel": OPERATOR,
+    f"POST {_RECORDS}/{{id}}/approve": ADMIN,
+    f"POST {_RECORDS}/{{id}}/deny": ADMIN,
     f"GET {_BULK}": VIEWER,
     f"PUT {_BULK}": OPERATOR,
     f"POST {_BULK}/preview": VIEWER,

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from config.errors import Fault, pointer
 from destinations import keys, signaling
-from destinations.attempts import Attempt
+from destinations.attempts import Attempt, Request
 from destinations.authorizing import authorization, signing
 from destinations.credentials import HTTP_CREDENTIALS
 from destinations.outcomes import Outcome, judge_answer
@@ -53,18 +53,25 @@ def find_config_faults(config: dict[str, Any]) -> list[Fault]:
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     """POST the payload's own bytes; the answer's signal or status is the outcome."""
+    request = compose(attempt)
     answer = await authorization.post(
         attempt,
         clients,
-        attempt.config["url"],
-        headers=build_headers(attempt),
-        configured=attempt.config.get("headers"),
-        body=attempt.payload,
+        request.url,
+        headers=request.headers,
+        configured=request.configured,
+        body=request.body,
     )
     outcome = judge(answer, attempt.config, attempt.conceal)
-    if attempt.is_test:
+    if attempt.is_test or attempt.wants_answer:
         return replace(outcome, status=answer.status, answer=answer.body)
     return outcome
+
+
+def compose(attempt: Attempt) -> Request:
+    """What is sent: nothing of it depends on anything but the attempt and the time."""
+    url, configured = attempt.config["url"], attempt.config.get("headers", {})
+    return Request("POST", url, build_headers(attempt), configured, attempt.payload)
 
 
 def build_headers(attempt: Attempt) -> dict[str, str]:

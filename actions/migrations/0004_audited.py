@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Changes of definitions, their names and their links are audited."""
 
     dependencies = [
-        ("actions", "0002_full_strength"),
+        ("actions", "0003_requires_approval"),
         ("orgs", "0005_audit"),
     ]
 

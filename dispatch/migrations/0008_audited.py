@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """What people say of lanes is audited; what lanes learn is not."""
 
     dependencies = [
-        ("dispatch", "0006_pullable"),
+        ("dispatch", "0007_held_and_once"),
         ("orgs", "0005_audit"),
     ]
 
