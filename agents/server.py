@@ -14,6 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from agents import methods, protocol, streams
 from agents.protocol import Message, ProtocolError
+from config.addresses import client_address
 from config.api import is_read_only
 from orgs.auth import Caller, find_caller
 from orgs.models import Organization
@@ -69,7 +70,7 @@ def find_agent(request: HttpRequest, slug: str) -> Caller:
             protocol.INVALID_REQUEST, "Send `Authorization: Bearer <API key>`.", status=401
         )
     try:
-        caller = find_caller(token)
+        caller = find_caller(token, client_address(request))
     except AuthenticationFailed as error:
         raise ProtocolError(
             protocol.INVALID_REQUEST, str(error.detail), status=401, data="invalid_token"

@@ -78,9 +78,11 @@ def reply(data: Any) -> Response:
     return Response({"data": data, "errors": None})
 
 
-def refusal(code: int, faults: Sequence[Fault]) -> Response:
-    """A failure in the envelope."""
-    return Response({"data": None, "errors": [fault.as_dict() for fault in faults]}, status=code)
+def refusal(code: int, faults: Sequence[Fault], *, retry_after: int | None = None) -> Response:
+    """A failure in the envelope; `retry_after` are seconds."""
+    told = {"data": None, "errors": [fault.as_dict() for fault in faults]}
+    headers = None if retry_after is None else {"Retry-After": str(retry_after)}
+    return Response(told, status=code, headers=headers)
 
 
 def operation(  # noqa: PLR0913 -- one declaration, all by keyword
@@ -155,28 +157,28 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:
     set_rollback()
     match error:
         case DomainError():
-            refused = refusal(error.status, error.faults)
-            if error.retry_after is not None:
-                refused["Retry-After"] = str(error.retry_after)
-            return refused
+            return refusal(error.status, error.faults, retry_after=error.retry_after)
         case Http404():
             return refusal(404, [Fault(CODES[404], "Not found.")])
         case SuspiciousOperation():
             return refusal(400, [Fault(CODES[400], str(error))])
         case exceptions.APIException():
-            code = error.status_code
-            refused = refusal(code, [Fault(CODES.get(code, "BAD_REQUEST"), str(error.detail))])
-            if code == status.HTTP_401_UNAUTHORIZED:
-                refused["WWW-Authenticate"] = 'ApiKey header="x-arklow-auth", Bearer'
-            if wait := getattr(error, "wait", None):
-                refused["Retry-After"] = str(wait)
-            return refused
+            return _refuse_request(error)
     if isinstance(error, OperationalError) or is_read_only(error):
         logger.warning("Database out of reach or too slow: %s", error)
         late = "The database did not answer in time. Try again, or ask for less."
         return refusal(503, [Fault(CODES[503], late)])
     logger.error("Unhandled error in %s", context["view"].__class__.__name__, exc_info=error)
     return refusal(500, [Fault(CODES[500], "Internal server error.")])
+
+
+def _refuse_request(error: exceptions.APIException) -> Response:
+    code = error.status_code
+    faults = [Fault(CODES.get(code, "BAD_REQUEST"), str(error.detail))]
+    refused = refusal(code, faults, retry_after=getattr(error, "wait", None))
+    if code == status.HTTP_401_UNAUTHORIZED:
+        refused["WWW-Authenticate"] = 'ApiKey header="x-arklow-auth", Bearer'
+    return refused
 
 
 def is_read_only(error: BaseException) -> bool:

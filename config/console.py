@@ -68,6 +68,7 @@ UNFOLD = {
                     _page("Definitions", "contract", "actions.actiondefinition"),
                     _page("Tools", "smart_toy", "agents.tool"),
                     _page("Destinations", "flag", "destinations.destination"),
+                    _page("Gateway actions", "webhook", "gateway.gatewayaction"),
                     _page("Credentials", "lock", "destinations.credential"),
                     _page("Signing keys", "signature", "orgs.signingkey"),
                 ],

@@ -60,6 +60,7 @@ TAGS = {
     "billing": "What an organization uses.",
     "credentials": "What Waybill shows to destinations.",
     "destinations": "Where work goes.",
+    "gateway": "The same registry with the face of the published gateway API.",
     "ingress": "Handing work in, and reporting how it ended.",
     "invites": "Asking people in.",
     "members": "Who is in an organization.",
@@ -76,6 +77,7 @@ TAGS = {
 NEEDS = {"any": " Any live key may call it."}
 # What in a path is no id.
 WORDS = ("variant", "namespace", "identifier")
+SLUG: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9_]+$"}
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
@@ -162,10 +164,17 @@ class OperationSchema(AutoSchema):
                 "in": "path",
                 "name": name,
                 "required": True,
-                "schema": {"type": "string", "minLength": 1} if name in WORDS else ROW_ID,
+                "schema": _schema_of(name),
             }
             for name in variables
         ]
+
+
+def _schema_of(name: str) -> dict[str, Any]:
+    """The schema of a parameter in a path."""
+    if name == "name":
+        return SLUG
+    return {"type": "string", "minLength": 1} if name in WORDS else ROW_ID
 
 
 def finish_document(

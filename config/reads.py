@@ -1,4 +1,4 @@
-"""Typed reads of settings that are lists: what is written there, or a refusal that names it."""
+"""Typed reads of settings: what is written there, or a refusal that names it."""
 
 from __future__ import annotations
 

@@ -74,6 +74,15 @@ AWS_ENDPOINT = endpoint("WAYBILL_AWS_ENDPOINT", r"https?://[^/]+/?", "http://127
 PUBSUB_ENDPOINT = endpoint("WAYBILL_PUBSUB_ENDPOINT", r"[^/]+:[0-9]+", "127.0.0.1:8085")
 # How long a call of a tool waits for its action to be over; agents ask again after that.
 MCP_WAIT_SECONDS = env.float("WAYBILL_MCP_WAIT_SECONDS", default=25.0)
+# What an organization may have and ask of the gateway.
+GATEWAY_ACTIONS = reads.number(
+    "WAYBILL_GATEWAY_ACTIONS", env.str("WAYBILL_GATEWAY_ACTIONS", default="100"), least=1
+)
+GATEWAY_REQUESTS_PER_HOUR = reads.number(
+    "WAYBILL_GATEWAY_REQUESTS_PER_HOUR",
+    env.str("WAYBILL_GATEWAY_REQUESTS_PER_HOUR", default="1000"),
+    least=1,
+)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 # How many proxies of ours append to X-Forwarded-For: `config.addresses` believes so many.
 TRUSTED_PROXIES = reads.number(
@@ -127,6 +136,7 @@ INSTALLED_APPS = [
     "dispatch",
     "agents",
     "operations",
+    "gateway",
     "procrastinate.contrib.django",
     "unfold",
     "unfold.contrib.filters",

@@ -68,6 +68,7 @@ urlpatterns = [
     path("", include("dispatch.urls")),
     path("", include("agents.urls")),
     path("", include("operations.urls")),
+    path("", include("gateway.urls")),
 ]
 handler400 = bad_request
 handler403 = permission_denied

@@ -54,6 +54,8 @@ class Attempt:
     # When it was claimed, in Unix time by the database's clock; 0 where nobody has claimed it.
     claimed_at: float = 0.0
     destination_id: int = 0
+    # How a webhook is spoken to (`models.Protocol`).
+    protocol: str = "plain"
     # The tokens fetched with the credential for it, as secret as the credential itself.
     granted: set[str] = field(default_factory=set, repr=False, compare=False)
 

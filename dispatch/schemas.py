@@ -210,7 +210,10 @@ RECORD: dict[str, Any] = {
     "required": [*LISTED_RECORD["required"], "events"],
     "properties": _RECORD
     | {
-        "result": {"description": "What an MCP tool has given back; null where there is nothing."},
+        "result": {
+            "description": "What an MCP tool or a gateway action has given back; null where that "
+            "is nothing."
+        },
         "definition": DEFINITION,
         "events": {
             "type": "array",

@@ -34,6 +34,7 @@ _DEFINITIONS = f"{_ORG}/actions/definitions"
 _RECORDS = f"{_ORG}/actions/records"
 _BULK = f"{_ORG}/actions/bulk"
 _DESTINATIONS = f"{_ORG}/destinations"
+_GATEWAY = "/api/v1/gateway/actions"
 NEEDED: dict[str, Permission | None] = {
     # The person behind the key, and organizations.
     "GET /v1/self": ANY_KEY,
@@ -115,6 +116,13 @@ NEEDED: dict[str, Permission | None] = {
     f"GET {_DESTINATIONS}/{{id}}/lanes": VIEWER,
     f"POST {_DESTINATIONS}/{{id}}/pause": OPERATOR,
     f"POST {_DESTINATIONS}/{{id}}/resume": OPERATOR,
+    # The gateway.
+    f"GET {_GATEWAY}": VIEWER,
+    f"POST {_GATEWAY}": EDITOR,
+    f"GET {_GATEWAY}/{{name}}": VIEWER,
+    f"PUT {_GATEWAY}/{{name}}": EDITOR,
+    f"DELETE {_GATEWAY}/{{name}}": EDITOR,
+    f"POST {_GATEWAY}/{{name}}/execute": OPERATOR,
     "POST /v1/ingress": OPERATOR,
     "POST /v1/ingress/{variant}": OPERATOR,
     "POST /v1/batch": OPERATOR,

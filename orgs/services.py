@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import secrets
@@ -14,12 +15,14 @@ from django.db.models.functions import Now
 from django.utils.text import slugify
 
 from config.errors import ConflictError, ForbiddenError, NotFoundError, RuleError
-from orgs import permissions
-from orgs.models import ApiKey, Membership, Organization, Permission, User
+from orgs import encryption, permissions
+from orgs.models import ApiKey, Membership, Organization, Permission, SigningKey, User
 
 logger = logging.getLogger(__name__)
 
 KEY_PREFIX = "api_"
+SIGNING_PREFIX = "whsec_"
+SIGNING_BYTES = 32
 KEPT_DAYS = ("payload_days", "history_days")
 
 
@@ -87,6 +90,11 @@ def check_grant(*, held: Collection[str], given: Collection[str], pointer: str) 
             code="PERMISSION_TOO_HIGH",
             pointer=pointer,
         )
+
+
+def make_signing_secret() -> str:
+    """A new secret to sign with, as Standard Webhooks has it."""
+    return SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(SIGNING_BYTES)).decode()
 
 
 def delete_key(*, key: ApiKey) -> ApiKey:
@@ -168,12 +176,16 @@ def _save_slug(org: Organization) -> None:
 
 @dataclass(frozen=True)
 class Bootstrapped:
-    """An organization that can be used at once. `password` is None when the login existed."""
+    """An organization that can be used at once.
+
+    `password` is None when the login existed, `signing_key` where no encryption key opens it.
+    """
 
     org: Organization
     email: str
     password: str | None
     api_key: str
+    signing_key: str | None
 
 
 @transaction.atomic
@@ -192,4 +204,24 @@ def bootstrap_org(*, name: str, email: str) -> Bootstrapped:
         member.permissions, member.deleted_at = owner["permissions"], None
         member.save(update_fields=["permissions", "deleted_at"])
     _, material = create_key(member=member, description="bootstrap")
-    return Bootstrapped(org=org, email=user.email, password=password, api_key=material)
+    return Bootstrapped(
+        org=org,
+        email=user.email,
+        password=password,
+        api_key=material,
+        signing_key=_find_signing_secret(org),
+    )
+
+
+def _find_signing_secret(org: Organization) -> str | None:
+    """What signs the organization's gateway requests; made where it has nothing."""
+    key = SigningKey.objects.signing_gateway(org.pk)
+    if key is None:
+        secret = make_signing_secret()
+        SigningKey.objects.create(org=org, label="bootstrap", secret=encryption.encrypt(secret))
+        return secret
+    try:
+        opened: str = encryption.decrypt(key.secret)
+    except encryption.UndecryptableError:
+        return None
+    return opened

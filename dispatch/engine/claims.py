@@ -54,7 +54,7 @@ FROM due
 # the lane or its destination is paused, one probe at a time after its breaker has opened.
 CLAIM = f"""
 WITH lane AS MATERIALIZED (
-  SELECT l.*, d.type, d.config::text, d.deleted_at IS NOT NULL AS deleted, f.running,
+  SELECT l.*, d.type, d.protocol, d.config::text, d.deleted_at IS NOT NULL AS deleted, f.running,
     w.unsettled, {keys.COLUMN} AS keys,
     CASE WHEN {throttle.IS_PAUSED} THEN 0
          WHEN l.opened > 0 THEN least(1, l.running_cap) - f.running
@@ -98,11 +98,11 @@ SELECT c.id, c.attempt, c.failures, c.lane_id, l.type, l.config, l.deleted,
        -- By its key, whatever the planner thinks of a join.
        (SELECT p.input::text FROM dispatch_actionpayload p WHERE p.record_id = c.id),
        c.destination_id, extract(epoch FROM now())::float8, l.keys,
-       -- A webhook's receiver is not told.
-       CASE WHEN l.type <> 'webhook' THEN (
+       -- A plain webhook's receiver is not told.
+       CASE WHEN l.type <> 'webhook' OR l.protocol <> 'plain' THEN (
          SELECT a.variant FROM actions_actiondefinition a WHERE a.id = c.definition_id
        ) END,
-       l.running, l.unsettled,
+       l.protocol, l.running, l.unsettled,
        {throttle.COLUMNS}
 FROM claimed c
 JOIN lane l ON l.id = c.lane_id

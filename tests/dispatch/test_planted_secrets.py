@@ -16,11 +16,11 @@ from django.db import connection
 from django.urls import reverse
 
 from actions.models import ActionDefinition
-from destinations.authorizing import signing
 from destinations.models import Credential, CredentialType, Destination
 from dispatch.engine import deliveries
 from dispatch.models import ActionEvent, ActionRecord
 from orgs.models import AuditEntry, SigningKey
+from orgs.services import SIGNING_PREFIX, make_signing_secret
 from tests import factories
 from tests.destinations.pem import make_pair
 from tests.dispatch.background import wait_until
@@ -53,8 +53,8 @@ class Planted:
 
     def key(self) -> str:
         """A signing key."""
-        key = signing.make_key()
-        self.words.add(key.removeprefix(signing.PREFIX))
+        key = make_signing_secret()
+        self.words.add(key.removeprefix(SIGNING_PREFIX))
         return key
 
     def secret(self, kind: str, token_url: str) -> dict:

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Changes of destinations and credentials are audited."""
 
     dependencies = [
-        ("destinations", "0004_sdk_namespace"),
+        ("destinations", "0005_gateway_protocol"),
         ("orgs", "0005_audit"),
     ]
 
