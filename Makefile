@@ -84,6 +84,10 @@ format: $(DEV) ## Format and repair what can be
 chaos: $(DEV) ## Kill everything in turn and count what is lost (ARGS="--only web --seed 7")
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(DEV) ## Call everything in the OpenAPI document in every way (ARGS="--seconds 3600 --seed 7")
+	@exec $(BIN)/python -m tests.fuzz $(ARGS)
+
 # What Waybill is measured beside is worth having, but not worth stopping for.
 GET_EXTRAS = $(MAKE) $(BENCH) || echo "Going on without what requirements-bench.txt asks for."
 

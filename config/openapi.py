@@ -11,6 +11,8 @@ from typing import Any, Protocol, cast
 
 from drf_spectacular.openapi import AutoSchema
 
+from config import links, validation
+
 ROW_ID: dict[str, Any] = {"type": "string", "pattern": "^[0-9]+$"}
 TIMESTAMP: dict[str, Any] = {"type": "string", "format": "date-time"}
 ERRORS: dict[str, Any] = {
@@ -38,7 +40,8 @@ ERRORS: dict[str, Any] = {
     },
 }
 REASONS = {
-    400: "Not JSON, or not of the shape this call takes",
+    400: "Not JSON, or with what cannot be kept (NUL, lone surrogates, integers beyond 64 bits, "
+    "more than 64 levels), or not of the shape this call takes",
     401: "No valid key",
     403: "The key lacks the permission, or gives one that it has not",
     404: "Not there, or another organization's",
@@ -156,7 +159,7 @@ class OperationSchema(AutoSchema):
 
     def _get_request_body(self, direction: Any = "request") -> dict[str, Any] | None:
         body: dict[str, Any] | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
-        return body and {**body, "required": True}
+        return body and {**body, "required": not _may_be_left_out(body)}
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
         return [
@@ -177,6 +180,12 @@ def _schema_of(name: str) -> dict[str, Any]:
     return {"type": "string", "minLength": 1} if name in WORDS else ROW_ID
 
 
+def _may_be_left_out(body: dict[str, Any]) -> bool:
+    """Whether `{}` fits: no body at all is read as that."""
+    schema = body["content"]["application/json"]["schema"]
+    return bool(validation.compile_schema(schema).is_valid({}))
+
+
 def finish_document(
     result: dict[str, Any],
     generator: Any,
@@ -185,6 +194,7 @@ def finish_document(
 ) -> dict[str, Any]:
     """A drf-spectacular postprocessing hook: components by title, security at the root."""
     components: dict[str, Any] = {}
+    links.add_links(result["paths"])
     result["paths"] = _hoist(copy.deepcopy(result["paths"]), components)
     result["security"] = [{"apiKey": []}]
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
