@@ -206,6 +206,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "10/m/ip,3/h/key",
     "reset_password_from_key": "20/m/ip",
     "change_password": "5/m/user",
+    "signup": "20/m/ip",
     "reauthenticate": "10/m/user",
 }
 MFA_ADAPTER = "login.adapters.MfaAdapter"

@@ -19,6 +19,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.api import bad_request, not_found, permission_denied, server_error
 from config.converters import RowId
+from login.invitation_views import open_invite
 from operations.health import readyz
 
 register_converter(RowId, "id")
@@ -62,6 +63,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("accounts/", include("login.urls")),
+    path("invites/<str:token>", open_invite, name="open_invite"),
     path("", include("orgs.urls")),
     path("", include("destinations.urls")),
     path("", include("actions.urls")),

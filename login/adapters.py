@@ -20,7 +20,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from config.addresses import client_address
-from orgs import encryption
+from orgs import encryption, people
 from orgs.models import User
 
 logger = logging.getLogger(__name__)
@@ -106,16 +106,17 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         nonce = sociallogin.state.get("nonce", "")
         if not nonce or not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
             raise ImmediateHttpResponse(render_authentication_error(request, sociallogin.provider))
-        if sociallogin.is_existing:
-            return
         user = find_user(claims)
-        if user is None:
+        if user and sociallogin.is_existing and sociallogin.user == user:
+            people.join_by_domain(user=user, email_verified=True)
+        if user is None or sociallogin.is_existing:
             return
         if SocialAccount.objects.filter(user=user, provider=sociallogin.account.provider).exists():
             # The address belongs to somebody else at the provider now, or to two of them.
             page = f"account/linked_otherwise.{app_settings.TEMPLATE_EXTENSION}"
             raise ImmediateHttpResponse(render(request, page, {"email": user.email}, status=403))
         sociallogin.connect(request, user)
+        people.join_by_domain(user=user, email_verified=True)
 
 
 def find_user(claims: dict[str, Any]) -> User | None:

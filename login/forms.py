@@ -1,15 +1,20 @@
-"""One-time codes that are good for one time."""
+"""One-time codes that are good for one time, and what a newcomer tells."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.fields import PasswordField, SetPasswordField
+from allauth.account.forms import PasswordVerificationMixin
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa import app_settings
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
+from django import forms
 from django.core.cache import cache
+
+from orgs.models import User
 
 
 class UsedOnce:
@@ -41,3 +46,16 @@ class ConfirmCodeForm(UsedOnce, ReauthenticateForm):
 
 class EnrolForm(UsedOnce, ActivateTOTPForm):
     """The first code of a new second factor."""
+
+
+class NewcomerForm(PasswordVerificationMixin, forms.Form):
+    """What somebody tells who has been invited and has no login yet."""
+
+    name = forms.CharField(max_length=255, widget=forms.TextInput({"autocomplete": "name"}))
+    password1 = SetPasswordField(label="Password")
+    password2 = PasswordField(label="Password (again)", autocomplete="new-password")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Whom the password must not be like.
+        self.fields["password1"].user = user
