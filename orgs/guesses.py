@@ -29,6 +29,8 @@ class Guesses:
 
     def seconds_to_wait(self, address: str, digest: bytes) -> int:
         """How long this key is not looked up when it comes from there; 0 is not at all."""
+        if not self._wrong:
+            return 0
         since, count = self._wrong.get(network_of(address), (0.0, 0))
         limit = settings.WRONG_KEYS_PER_MINUTE
         left = since + SECONDS - time.monotonic()

@@ -7,10 +7,11 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 
 from destinations import keys
 from orgs import encryption
-from orgs.models import Organization, SigningKey, User
+from orgs.models import Membership, Organization, SigningKey, User
 from tests.client import ApiClient
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,16 @@ def test_a_deleted_organization_is_not_found_again():
     org = Organization.objects.get(pk=second["org_id"])
     assert ApiClient(org, second["api_key"]).get("~/keys").status_code == 200
     assert first["org_id"] != second["org_id"]
+
+
+def test_an_owner_who_was_removed_is_one_again():
+    bootstrap_json()
+    Membership.objects.update(deleted_at=Now(), permissions=["viewer"])
+
+    made = bootstrap_json()
+
+    api = ApiClient(Organization.objects.get(), made["api_key"])
+    assert api.get("~/keys").status_code == 200
 
 
 def test_for_people_it_prints_lines():
