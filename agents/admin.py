@@ -131,6 +131,7 @@ class KeyToolsAdmin(SavedByService, SoftlyDeleted):
     list_select_related = ("key",)
     search_fields = ("key__description", "key__prefix")
     autocomplete_fields = ("key",)
+    fields = ("key", "variants")
 
     @admin.display(description="variants")
     def shown_variants(self, chosen: KeyTools) -> str:

@@ -21,7 +21,7 @@ LASTS_SECONDS = 300.0
 # A comment now and then shows whether there is still somebody.
 SILENCE_SECONDS = 5.0
 
-changes: Lookout[Key] = Lookout("changes of tools", catalog.find_states, tick=0.5)
+changes: Lookout[Key] = Lookout("changes of tools", catalog.find_states, tick=0.25)
 seats = Seats()
 
 
