@@ -89,7 +89,7 @@ def call_tool(
     What is wrong with the call is an answer, too: a model reads it and does better.
     """
     try:
-        record_id = _hand_in(caller.org_id, offer, arguments, meta.get(IDEMPOTENCY_KEY))
+        record_id = _hand_in(caller, offer, arguments, meta.get(IDEMPOTENCY_KEY))
     except DomainError as error:
         return answers.refuse(error.faults)
     _wait(caller.org_id, record_id, settings.MCP_WAIT_SECONDS)
@@ -113,15 +113,17 @@ def get_action(caller: Caller, arguments: Mapping[str, Any]) -> Answer:
     return answers.show_record(record)
 
 
-def _hand_in(org_id: int, offer: Offer, arguments: Mapping[str, Any], key: Any) -> int:
+def _hand_in(caller: Caller, offer: Offer, arguments: Mapping[str, Any], key: Any) -> int:
+    org_id, actor = caller.org_id, str(caller)
     submission = Submission(name=offer.tool.variant, input=arguments)
     if key is None:
-        return int(intake.accept(org_id, [submission], atomic=True, show=_show_id))
+        return int(intake.accept(org_id, [submission], atomic=True, show=_show_id, actor=actor))
     if not isinstance(key, str):
         raise BadRequestError(f"`_meta[{IDEMPOTENCY_KEY!r}]` is a string.")
     # Not the same call as one by ingress: their answers differ.
     call = idempotency.Call.of(org_id, key, {"tool": submission.content()})
-    return int(intake.answer_once(call, [submission], atomic=True, show=_show_id).data)
+    answered = intake.answer_once(call, [submission], atomic=True, show=_show_id, actor=actor)
+    return int(answered.data)
 
 
 def _show_id(results: intake.Results) -> int:

@@ -33,7 +33,7 @@ SELECT asked.org_id, asked.key_id, (
      WHERE t.org_id = asked.org_id)
   ))
   FROM orgs_apikey k
-  JOIN orgs_membership m ON m.id = k.member_id
+  JOIN orgs_membership m ON m.id = k.member_id AND m.deleted_at IS NULL
   JOIN orgs_organization o ON o.id = k.org_id AND o.deleted_at IS NULL
   JOIN orgs_user u ON u.id = m.user_id AND u.is_active
   WHERE k.id = asked.key_id AND k.deleted_at IS NULL

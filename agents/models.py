@@ -69,6 +69,8 @@ class KeyTools(models.Model):
     key = models.OneToOneField(
         ApiKey, models.CASCADE, primary_key=True, related_name="tools", verbose_name="API key"
     )
+    # The key's own: the audit has it with what it tells of.
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", editable=False)
     variants = ArrayField(models.CharField(max_length=255), default=list, blank=True)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 

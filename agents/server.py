@@ -10,12 +10,13 @@ from django.db import InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.http.request import validate_host
 from django.views.decorators.csrf import csrf_exempt
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 
 from agents import methods, protocol, streams
 from agents.protocol import Message, ProtocolError
 from config.addresses import client_address
 from config.api import is_read_only
+from orgs import permissions
 from orgs.auth import Caller, find_caller
 from orgs.models import Organization
 
@@ -71,16 +72,32 @@ def find_agent(request: HttpRequest, slug: str) -> Caller:
         )
     try:
         caller = find_caller(token, client_address(request))
-    except AuthenticationFailed as error:
+    except (AuthenticationFailed, Throttled) as error:
         raise ProtocolError(
-            protocol.INVALID_REQUEST, str(error.detail), status=401, data="invalid_token"
+            protocol.INVALID_REQUEST,
+            str(error.detail),
+            status=error.status_code,
+            data="invalid_token" if error.status_code == 401 else None,
         ) from error
+    check_permission(caller)
     # By the caller's own: another organization's slug is not even looked for.
     if not Organization.objects.filter(pk=caller.org_id, slug=slug).exists():
         raise ProtocolError(
             protocol.INVALID_REQUEST, f"There is no organization {slug!r}.", status=404
         )
     return caller
+
+
+def check_permission(caller: Caller) -> None:
+    """Refuse whoever may not hand actions in, which is what tools do."""
+    needed = permissions.NEEDED["POST /v1/ingress"]
+    if caller.variants is not None:
+        text = "This key hands in actions of its variants by ingress, and nothing else."
+    elif needed and not permissions.allows(caller.permissions, needed):
+        text = f"This needs the permission {needed.value!r}."
+    else:
+        return
+    raise ProtocolError(protocol.INVALID_REQUEST, text, status=403)
 
 
 def read_request(request: HttpRequest) -> Message:
@@ -174,6 +191,6 @@ def refuse(error: ProtocolError, message: Message | None) -> HttpResponse:
         response["WWW-Authenticate"] = f'Bearer realm="Waybill"{reason}'
     if error.status == 405:
         response["Allow"] = "GET, POST"
-    if error.status == 503:
-        response["Retry-After"] = "5"
+    if error.status in (429, 503):
+        response["Retry-After"] = "60" if error.status == 429 else "5"
     return response

@@ -70,7 +70,7 @@ def choose_tools(*, key: ApiKey, variants: Sequence[str] | None, actor: str) -> 
         chosen = None
     else:
         chosen = list(dict.fromkeys(variants))
-        fields = {"variants": chosen, "updated_at": Now()}
+        fields = {"org_id": key.org_id, "variants": chosen, "updated_at": Now()}
         KeyTools.objects.update_or_create(key=key, defaults=fields)
     number = "all" if chosen is None else len(chosen)
     logger.info("organization %s: key %s may call %s tools by %s", key.org_id, key, number, actor)

@@ -62,13 +62,14 @@ WITH live AS MATERIALIZED (
     jsonb_build_object('by', %(actor)s::text, 'direct', true)
   FROM action
 )
-SELECT a.id, extract(epoch FROM now())::float8, d.config::text, {keys.COLUMN}
+SELECT a.id, extract(epoch FROM now())::float8, d.config::text, d.protocol, {keys.COLUMN}
 FROM action a CROSS JOIN destinations_destination d WHERE d.id = %(destination)s
 """  # noqa: S608 -- constants only
 
 
 KEYS = f"""
-SELECT d.config::text, {keys.COLUMN} FROM destinations_destination d WHERE d.id = %(destination)s
+SELECT d.config::text, d.protocol, {keys.COLUMN}
+FROM destinations_destination d WHERE d.id = %(destination)s
 """  # noqa: S608 -- constants only
 
 
@@ -113,8 +114,8 @@ def store(org_id: int, placed: Routed, *, actor: str, ends: float) -> Begun:
         row = cursor.fetchone()
     if row is None:
         raise DestinationGoneError("The destination was deleted in this moment: send it again.")
-    record_id, started, config, stored_keys = row
-    attempt = _make_attempt(record_id, placed, config, stored_keys, ends=ends)
+    record_id, started, *of_destination = row
+    attempt = _make_attempt(record_id, placed, *of_destination, ends=ends)
     # So that what it is signed with bears the database's time.
     attempt.claimed_at = started + attempt.seconds_left() - ATTEMPT_SECONDS
     return Begun(attempt, started, is_filling)
@@ -147,7 +148,13 @@ def _check_lane(cursor: CursorWrapper, lane_id: int | None) -> bool:
 
 
 def _make_attempt(
-    record_id: int, placed: Routed, config: str, stored_keys: str | None, *, ends: float
+    record_id: int,
+    placed: Routed,
+    config: str,
+    protocol: str,
+    stored_keys: str | None,
+    *,
+    ends: float,
 ) -> Attempt:
     return Attempt(
         record_id=record_id,
@@ -161,5 +168,6 @@ def _make_attempt(
         lane_id=placed.lane_id or 0,
         keys=keys.read_keys(stored_keys),
         destination_id=placed.route.destination_id or 0,
+        protocol=protocol,
         wants_answer=True,
     )

@@ -37,7 +37,8 @@ def end(record_id: int, outcome: Outcome) -> Ending:
     said = read(outcome)
     if outcome.verdict not in TAKEN:
         if said.error:
-            outcome = replace(outcome, message=f"HTTP {outcome.status}: {said.error}")
+            told = "" if outcome.status in range(200, 300) else f"HTTP {outcome.status}: "
+            outcome = replace(outcome, message=told + said.error)
     elif not _is_readable(outcome.answer):
         outcome = Outcome(Verdict.AMBIGUOUS, UNREADABLE, status=outcome.status, sent=True)
     elif said.error:

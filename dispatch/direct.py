@@ -115,7 +115,10 @@ def dry_run(order: Order) -> Request:
     attempt = admission.preview(judged, ends=time.monotonic() + SECONDS)
     if attempt.keys.fault:
         raise ConflictError(attempt.keys.fault, code="KEYS_UNUSABLE")
-    request = kinds.show_request(attempt)
+    try:
+        request = kinds.show_request(attempt)
+    except kinds.NoAnswerError as error:
+        raise ConflictError(error.outcome.message, code="NOTHING_TO_SEND") from error
     if request is None:
         message = f"What goes to a destination of type {attempt.type} is no single request."
         raise RuleError(message, code="NO_DRY_RUN")

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -45,21 +45,28 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     summary: str,
     answer: dict[str, Any],
     status: int = 200,
+    also: int | None = None,
+    query: Sequence[OpenApiParameter] = (),
     body: dict[str, Any] | None = None,
     refuses: Sequence[int] = (),
     example: Any = None,
     description: str = "",
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Declares one operation: its OpenAPI entry and, by the same schema, the check of its body."""
+    """Declares one operation: its OpenAPI entry and, by the same schema, the check of its body.
+
+    Its answer has the `status`, or the one that it may have, `also`.
+    """
+    answered = [status] if also is None else [status, also]
     statuses = sorted({400, 401, 429, 500, 503, *refuses} | ({411, 413, 415} if body else set()))
     document = extend_schema(
         summary=summary,
         description=description or summary + ".",
         operation_id=operation_id,
+        parameters=list(query),
         examples=[OpenApiExample("Example", value=example, request_only=True)] if body else [],
         request={"application/json": copy.deepcopy(body)} if body else None,
         responses={
-            status: OpenApiResponse(copy.deepcopy(answer), "The answer"),
+            **{code: OpenApiResponse(copy.deepcopy(answer), "The answer") for code in answered},
             **{
                 code: OpenApiResponse(copy.deepcopy(schemas.ERROR), openapi.REASONS[code])
                 for code in statuses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from config.openapi import SLUG, TIMESTAMP
+from config.openapi import ROW_ID, SLUG, TIMESTAMP
 from gateway.models import MAX_DESCRIPTION, MAX_NAME
 from orgs.tokens import LIFETIME_SECONDS
 
@@ -91,4 +91,42 @@ EXAMPLE: dict[str, Any] = {
         "required": ["recipient", "text"],
     },
 }
+EXECUTE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "parameters": {"type": "object", "description": "What the action's `json_schema` takes."}
+    },
+}
+_EXECUTED: dict[str, Any] = {
+    "title": "Executed",
+    "type": "object",
+    "required": ["result", "error", "action_record_id", "ambiguous"],
+    "properties": {
+        "result": {"description": "What the webhook has answered; null where there is nothing."},
+        "error": {"type": "string", "description": "Empty where it has succeeded."},
+        "action_record_id": ROW_ID,
+        "ambiguous": {
+            "type": "boolean",
+            "description": "Whether it may have been done although it has failed.",
+        },
+    },
+}
+_REQUEST: dict[str, Any] = {
+    "title": "GatewayRequest",
+    "type": "object",
+    "required": ["request"],
+    "properties": {
+        "request": {
+            "type": "object",
+            "required": ["method", "url", "headers", "body"],
+            "properties": {
+                "method": {"type": "string"},
+                "url": {"type": "string", "format": "uri"},
+                "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+                "body": {"type": "string", "description": "Its very bytes, which are UTF-8."},
+            },
+        }
+    },
+}
+EXECUTED: dict[str, Any] = {"oneOf": [_EXECUTED, _REQUEST]}
 EXAMPLE_TOKEN = {"api_token": "api_" + "0123456789" * 4}

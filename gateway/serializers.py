@@ -5,10 +5,34 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from destinations.attempts import Request
+from dispatch.direct import Executed
 from gateway.services import Registered
 
 # What a boolean contract, which only the registry's own API takes, is as an object.
 BOOLEANS: dict[bool, dict[str, Any]] = {True: {}, False: {"not": {}}}
+
+
+def show_executed(executed: Executed) -> dict[str, Any]:
+    """What has come of an action that was executed."""
+    return {
+        "result": executed.result,
+        "error": executed.error,
+        "action_record_id": str(executed.record_id),
+        "ambiguous": executed.ambiguous,
+    }
+
+
+def show_request(request: Request) -> dict[str, Any]:
+    """The request that would be sent."""
+    return {
+        "request": {
+            "method": request.method,
+            "url": request.url,
+            "headers": dict(request.headers),
+            "body": request.body.decode(),
+        }
+    }
 
 
 def show_action(found: Registered) -> dict[str, Any]:

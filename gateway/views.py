@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config import paging
 from config.addresses import client_address
 from config.api import ApiView
 from config.errors import NotFoundError
+from dispatch import direct
+from dispatch.direct import Order
+from dispatch.views import IDEMPOTENCY_KEY
 from gateway import declaring, limits, schemas, services
 from gateway.declaring import operation
 from gateway.errors import GatewayError
 from gateway.limits import Quota
-from gateway.serializers import show_action
+from gateway.serializers import show_action, show_executed, show_request
 from orgs import tokens
 from orgs.audit.acting import Via
 from orgs.auth import TokenAuthentication, find_caller
@@ -167,6 +172,39 @@ class ActionView(TokenView):
         """That it is gone."""
         services.delete_action(org_id=self.caller.org_id, name=name, actor=str(self.caller))
         return Response({"message": "Action deleted successfully"})
+
+
+class ExecuteView(TokenView):
+    """`/api/v1/gateway/actions/{name}/execute`."""
+
+    @operation(
+        operation_id="executeAction",
+        summary="Execute an action",
+        description="Delivers now, once, and answers within 30 seconds. It has succeeded where "
+        "`error` is empty; what has failed is not tried again. 202: it is not over, for it waits "
+        "for approval or the webhook has asked for time: ask for its record. The same call under "
+        "the same `Idempotency-Key` is one action. `?dry_run=true` answers the request that would "
+        "be sent, without what is secret, and sends nothing.",
+        body=schemas.EXECUTE,
+        answer=schemas.EXECUTED,
+        also=202,
+        query=[
+            OpenApiParameter("dry_run", bool),
+            OpenApiParameter(IDEMPOTENCY_KEY, str, OpenApiParameter.HEADER),
+        ],
+        refuses=(403, 404, 409, 422),
+        example={"parameters": {"recipient": "Zoë", "text": "Hello"}},
+    )
+    def post(self, request: Request, name: str, body: dict[str, Any]) -> Response:
+        """What has come of it."""
+        services.find_action(org_id=self.caller.org_id, name=name)
+        parameters = body.get("parameters", {})
+        order = Order(self.caller.org_id, name, parameters, actor=str(self.caller))
+        if paging.read_flag(request, "dry_run"):
+            return Response(show_request(direct.dry_run(order)))
+        executed = direct.execute(order, key=request.headers.get(IDEMPOTENCY_KEY))
+        over = executed.status not in direct.UNFINISHED
+        return Response(show_executed(executed), status=200 if over else 202)
 
 
 class UnknownView(GatewayView):

@@ -21,10 +21,11 @@ INCLUDED: dict[str, frozenset[str]] = {
 }
 # In sentences, for the documentation.
 MEANING = {
-    VIEWER: "reads everything but keys and invites",
+    VIEWER: "reads everything but keys, invites and the audit",
     OPERATOR: "hands in, pulls and settles actions; replays, cancels, pauses, resumes and caps",
     EDITOR: "changes definitions, destinations, credentials and signing keys",
-    ADMIN: "manages people, keys and settings, and does what editors and operators do",
+    ADMIN: "manages people, keys and settings, approves and denies, and does what editors and "
+    "operators do",
     OWNER: "manages owners, renames the organization, makes further ones, and does everything else",
 }
 # What any key may call: it is about the person behind the key, not about an organization.

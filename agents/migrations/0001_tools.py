@@ -5,13 +5,15 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
+from orgs.audit import triggers
+
 
 class Migration(migrations.Migration):
 
     initial = True
 
     dependencies = [
-        ('orgs', '0003_signingkey'),
+        ('orgs', '0005_audit'),
     ]
 
     operations = [
@@ -19,6 +21,7 @@ class Migration(migrations.Migration):
             name='KeyTools',
             fields=[
                 ('key', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='tools', serialize=False, to='orgs.apikey', verbose_name='API key')),
+                ('org', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organization')),
                 ('variants', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=255), blank=True, default=list, size=None)),
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
@@ -49,4 +52,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('org', 'variant'), name='tool_once_per_variant'), models.UniqueConstraint(fields=('org', 'name'), name='tool_name_once_per_org'), models.CheckConstraint(condition=models.Q(('name__regex', '^[A-Za-z0-9_.-]{1,128}$')), name='tool_name_is_one')],
             },
         ),
+        triggers.Audited("agents_tool", "tool"),
+        triggers.Audited("agents_keytools", "choice of tools", key="key_id"),
     ]
