@@ -222,7 +222,10 @@ def test_two_processes_count_the_requests_of_an_hour_together(installation, fact
 
 def test_the_walk_of_the_docs(installation, facts, tmp_path):
     where = f"http://127.0.0.1:{installation.api.port}"
-    known = f"export KEY={facts['api_key']} SIGNING_KEY={facts['signing_key']} API={where}"
+    known = (
+        f"export KEY={facts['api_key']} SIGNING_KEY={facts['signing_key']} "
+        f"ORG={facts['org_id']} API={where}"
+    )
     blocks = re.findall(r"```bash\n(.*?)```", WALK.read_text(), re.DOTALL)
     walk = re.sub(r"^export KEY=.*", known, "\n".join(blocks)).replace(
         "9000", str(find_free_port())
