@@ -61,7 +61,7 @@ def kinds_of(record):
 
 
 def ago():
-    return timezone.now() - timedelta(seconds=1)
+    return timezone.now() - timedelta(hours=1)
 
 
 def test_an_action_that_needs_approval_is_held_and_bound_to_who_and_what(api, acme, held):
