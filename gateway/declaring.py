@@ -35,6 +35,7 @@ TEXTS = {
     500: "Internal server error",
     503: "Service unavailable",
 }
+INPUT = "/input"
 # They are published without any.
 WITHOUT_DETAILS = (401, 404, 500)
 
@@ -107,10 +108,18 @@ def tell(fault: Fault) -> str:
     return f"Field '{field}' is invalid: {fault.message}"
 
 
+def locate(fault: Mapping[str, str]) -> str:
+    """A fault of another room, with where it is: what they call the input are the parameters."""
+    where = fault.get("pointer", "")
+    if where == INPUT or where.startswith(f"{INPUT}/"):
+        return f"/parameters{where.removeprefix(INPUT)}: {fault['message']}"
+    return fault["message"]
+
+
 def refuse(error: Exception, context: Mapping[str, Any]) -> Response:
     """Any exception of a view in the published error body."""
     refused = handle_exception(error, context)
-    said = "; ".join(fault["message"] for fault in refused.data["errors"])
+    said = "; ".join(map(locate, refused.data["errors"]))
     if isinstance(error, GatewayError):
         text, details = str(error), error.details
     else:

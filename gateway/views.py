@@ -177,6 +177,8 @@ class ActionView(TokenView):
 class ExecuteView(TokenView):
     """`/api/v1/gateway/actions/{name}/execute`."""
 
+    manages = False
+
     @operation(
         operation_id="executeAction",
         summary="Execute an action",

@@ -10,6 +10,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from config.openapi import TAGS
 from gateway.views import GatewayView
+from orgs import permissions
+from orgs.models import Permission
 from tests import factories
 from tests.gateway.client import PREFIX, Gateway, send
 from tests.routes import DOCUMENT, GATEWAY_ROUTES
@@ -22,6 +24,8 @@ PUBLISHED = {
     "GET /actions/{name}": ("getAction", "200", [{"authorization": []}]),
     "PUT /actions/{name}": ("updateAction", "200", [{"authorization": []}]),
     "DELETE /actions/{name}": ("deleteAction", "200", [{"authorization": []}]),
+    # Ours.
+    "POST /actions/{name}/execute": ("executeAction", "200", [{"authorization": []}]),
 }
 # What else is published for each.
 REFUSALS = {
@@ -31,6 +35,7 @@ REFUSALS = {
     "getAction": {"401", "404"},
     "updateAction": {"400", "401", "404"},
     "deleteAction": {"401", "404"},
+    "executeAction": {"202", "400", "401", "404", "409"},
 }
 every_route = pytest.mark.parametrize("route", GATEWAY_ROUTES, ids=str)
 with_token = pytest.mark.parametrize(
@@ -80,7 +85,7 @@ def test_an_operation_is_documented_as_published(route):
     assert operation["description"].endswith(".")
     for code, response in operation["responses"].items():
         schema = response["content"]["application/json"]["schema"]
-        assert code == status or schema == {"$ref": "#/components/schemas/GatewayError"}
+        assert code in (status, "202") or schema == {"$ref": "#/components/schemas/GatewayError"}
 
 
 @with_token
@@ -132,6 +137,17 @@ def test_another_tenant_reaches_nothing(route, gateway, action, globex, hook):
     none = stranger.call(route.method, path_of(route, "nothing"), body_of(route, hook))
     assert answer.content == none.content
     assert everything_stored() == before
+
+
+@with_token
+def test_each_permission_opens_exactly_what_the_table_says(route, gateway, action, acme, hook):
+    needed = permissions.NEEDED[str(route)]
+    for held in reversed(Permission.values):
+        acme.memberships.update(permissions=[held])
+
+        answer = gateway.call(route.method, path_of(route), body_of(route, hook))
+
+        assert (answer.status_code != 403) == (needed in permissions.INCLUDED[held]), held
 
 
 @with_token

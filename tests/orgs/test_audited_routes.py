@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from actions.models import DefinitionDestination
+from actions.models import ActionDefinition, DefinitionDestination
 from dispatch.models import ActionRecord, Status
 from orgs.audit import acting
 from orgs.models import AuditEntry, Organization
 from tests import factories
-from tests.routes import ROUTES, make_rows
+from tests.routes import INPUT, ROUTES, make_rows
 
 # Routes that change nothing that is managed, and why.
 NOT_AUDITED = {
@@ -18,6 +18,8 @@ NOT_AUDITED = {
     "POST /v1/orgs/{org_id}/destinations/{id}/test": "Stores nothing.",
     "POST /v1/orgs/{org_id}/actions/records/{id}/cancel": "The action's events say by whom.",
     "POST /v1/orgs/{org_id}/actions/records/{id}/replay": "The action's events say by whom.",
+    "POST /v1/orgs/{org_id}/actions/records/{id}/approve": "The action's events say by whom.",
+    "POST /v1/orgs/{org_id}/actions/records/{id}/deny": "The action's events say by whom.",
 }
 MANAGING = [route for route in ROUTES if route.view.manages and not acting.is_safe(route.method)]
 
@@ -31,6 +33,11 @@ def prepare(route, api, acme, rows):
             Organization.objects.update(payload_days=5)
         case "{destination_id}", "PUT":
             DefinitionDestination.objects.all().delete()
+        case "tools", "DELETE":
+            api.data(api.put(f"~/keys/{rows['keys']}/tools", {"variants": ["send_email"]}))
+        case "approve" | "deny", _:
+            ActionDefinition.objects.update(requires_approval=True)
+            rows["records"] = factories.make_record(acme, "send_email", input=INPUT).pk
         case "replay", _:
             at = timezone.now()
             ActionRecord.objects.update(status=Status.FAILED, completed_at=at)
@@ -53,9 +60,11 @@ def test_it_tells_who_did_it(route, api, acme):
         assert not made
         return
     key = acme.keys.earliest("id")
-    assert {(one.org_id, one.actor, one.via, one.key_id, one.user_id) for one in made} == {
-        (acme.pk, f"key {key.pk}", "api", key.pk, key.member.user_id)
+    assert {(one.actor, one.via, one.key_id, one.user_id) for one in made} == {
+        (f"key {key.pk}", "api", key.pk, key.member.user_id)
     }
+    # Other routes are about the caller's other organizations.
+    assert {one.org_id for one in made} == {acme.pk} or "{org_id}" not in route.path
     assert {one.path for one in made} == {f"{route.method} {route.fill(rows)}"}
 
 
