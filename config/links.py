@@ -17,6 +17,17 @@ METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 SETTLED = frozenset({"action_record_id", "attempt"})
 
 
+def link_document(
+    result: dict[str, Any],
+    generator: Any,
+    request: Any,
+    public: bool,  # noqa: FBT001 -- the hook's signature
+) -> dict[str, Any]:
+    """A drf-spectacular postprocessing hook: the document with links, while schemas are inline."""
+    add_links(result["paths"])
+    return result
+
+
 def add_links(paths: dict[str, dict[str, Any]]) -> None:
     """Gives the 200 of each operation its `links`, where there is something to follow it."""
     for path, method, operation in list(_operations(paths)):

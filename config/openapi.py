@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 from drf_spectacular.openapi import AutoSchema
 
-from config import links, validation
+from config import validation
 
 ROW_ID: dict[str, Any] = {"type": "string", "pattern": "^[0-9]+$"}
 TIMESTAMP: dict[str, Any] = {"type": "string", "format": "date-time"}
@@ -194,7 +194,6 @@ def finish_document(
 ) -> dict[str, Any]:
     """A drf-spectacular postprocessing hook: components by title, security at the root."""
     components: dict[str, Any] = {}
-    links.add_links(result["paths"])
     result["paths"] = _hoist(copy.deepcopy(result["paths"]), components)
     result["security"] = [{"apiKey": []}]
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]

@@ -285,7 +285,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # The default hook rewrites the enums of a raw union to one and the same value: left out.
-    "POSTPROCESSING_HOOKS": ["config.openapi.finish_document"],
+    "POSTPROCESSING_HOOKS": ["config.links.link_document", "config.openapi.finish_document"],
 }
 
 UNFOLD = console.UNFOLD

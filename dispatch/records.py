@@ -20,9 +20,14 @@ from dispatch.models import ActionRecord, ActionRecordQuerySet
 from dispatch.schemas import SHOWN_STATUS
 
 TAG_PREFIX = "tag."
+# The members of an object stand in a query by themselves: these are the names that a caller sends.
 TAG_PARAMETER = OpenApiParameter(
     "tag",
-    {"type": "object", "additionalProperties": {"type": "string"}},
+    {
+        "type": "object",
+        "propertyNames": {"pattern": r"^tag\."},
+        "additionalProperties": {"type": "string"},
+    },
     description="`tag.<key>=<value>`, as often as there are tags.",
 )
 # Not by status: what is shown as `queued` is stored as two, and `?status=` knows that.

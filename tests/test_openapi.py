@@ -237,3 +237,27 @@ def test_the_published_operation_answers_by_its_contract_for_each_type(kind, api
     (link,) = api.data(answer)["destinations"]
     assert (link["is_default"], link["destination"]["type"]) == (True, kind)
     Draft202012Validator(schema, format_checker=FormatChecker()).validate(answer.json())
+
+
+def test_tags_stand_in_a_query_under_the_names_that_the_document_says():
+    documented = [
+        parameter["schema"]["propertyNames"]
+        for route in ROUTES
+        for parameter in route.operation.get("parameters", ())
+        if parameter["name"] == "tag"
+    ]
+
+    assert documented
+    assert all(re.search(names["pattern"], "tag.region") for names in documented)
+    assert not any(re.search(names["pattern"], "region") for names in documented)
+
+
+def test_a_list_skips_as_far_as_the_document_says(api):
+    (skip,) = (
+        parameter["schema"]["maximum"]
+        for parameter in DOCUMENT["paths"][DEFINITIONS]["get"]["parameters"]
+        if parameter["name"] == "skip"
+    )
+
+    assert api.get(f"~/actions/definitions?skip={skip}").status_code == 200
+    assert api.get(f"~/actions/definitions?skip={skip + 1}").status_code == 400
