@@ -25,8 +25,9 @@ TAG_PARAMETER = OpenApiParameter(
     "tag",
     {
         "type": "object",
-        "propertyNames": {"pattern": r"^tag\."},
-        "additionalProperties": {"type": "string"},
+        "maxProperties": 16,
+        "propertyNames": {"pattern": r"^tag\.", "minLength": 5, "maxLength": 132},
+        "additionalProperties": {"type": "string", "maxLength": 256},
     },
     description="`tag.<key>=<value>`, as often as there are tags.",
 )

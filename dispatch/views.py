@@ -41,7 +41,7 @@ REPLAYED = "Idempotency-Replayed"
 KEY_PARAMETERS = [
     OpenApiParameter(
         IDEMPOTENCY_KEY,
-        {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY},
+        {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
         OpenApiParameter.HEADER,
         description="The same call under the same key has its effect once, and is given its "
         "first answer again for 24 hours. Another call under that key is 409.",

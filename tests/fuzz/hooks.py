@@ -32,6 +32,8 @@ RULES = {
     ("UNKNOWN_VARIANT", "/variant"),
     # So is this one: the action's contract is a schema of the organization's own.
     ("INVALID_INPUT", "/input"),
+    # At most 16, those of the query and of the body together.
+    ("INVALID_BODY", "/tags"),
     # At most 30 days ahead of now, and a schema knows no clock.
     ("INVALID_BODY", "/available_at"),
 }
