@@ -23,6 +23,7 @@ from actions import judge
 from config.errors import BadRequestError, ConflictError, NotFoundError, RuleError
 from destinations import kinds
 from destinations.attempts import Attempt, Request
+from destinations.authorizing.authorization import NoAnswerError
 from destinations.calls import calls
 from destinations.outcomes import Outcome, Verdict
 from dispatch import admission, answers, idempotency, intake, rounds, settlement, throttle
@@ -117,7 +118,7 @@ def dry_run(order: Order) -> Request:
         raise ConflictError(attempt.keys.fault, code="KEYS_UNUSABLE")
     try:
         request = kinds.show_request(attempt)
-    except kinds.NoAnswerError as error:
+    except NoAnswerError as error:
         raise ConflictError(error.outcome.message, code="NOTHING_TO_SEND") from error
     if request is None:
         message = f"What goes to a destination of type {attempt.type} is no single request."

@@ -58,4 +58,5 @@ class NewcomerForm(PasswordVerificationMixin, forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Whom the password must not be like.
-        self.fields["password1"].user = user
+        password: Any = self.fields["password1"]
+        password.user = user

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from django.db.models import Model, QuerySet
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
@@ -35,7 +36,7 @@ class CallerView(ApiView):
     What it changes is changed in the caller's name.
     """
 
-    authentication_classes = (KeyAuthentication,)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (KeyAuthentication,)
     caller: Caller
     via = Via.API
     # Where nothing is managed, the database is spared from being told who is at work.
