@@ -87,8 +87,14 @@ def _same(path: str) -> Schema:
 
 
 def _name_of(answer: Schema, parameter: str) -> str:
-    """The property of a row that a parameter of a path below asks for; empty where it has none."""
-    return next((name for name in (parameter, "id") if _property(answer, name)), "")
+    """The property of a row that a parameter of a path below asks for; empty where it has none.
+
+    An organization is none that is led to: each has keys of its own.
+    """
+    if parameter == "org_id":
+        return ""
+    names = (parameter, "id") if parameter.endswith("id") else (parameter,)
+    return next((name for name in names if _property(answer, name)), "")
 
 
 def _links_to_settle(
