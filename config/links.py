@@ -12,6 +12,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 Operation = dict[str, Any]
+GOOD = ("200", "201")
 METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 # What settles an action names it, and the attempt that is settled, so.
 SETTLED = frozenset({"action_record_id", "attempt"})
@@ -29,16 +30,17 @@ def link_document(
 
 
 def add_links(paths: dict[str, dict[str, Any]]) -> None:
-    """Gives the 200 of each operation its `links`, where there is something to follow it."""
+    """Gives the answer of each operation its `links`, where there is something to follow it."""
     for path, method, operation in list(_operations(paths)):
-        answer = _answer(operation)
+        status = next((code for code in GOOD if code in operation["responses"]), "")
+        answer = _answer(operation, status)
         if answer is None:
             continue
         found = dict(_links_below(path, method, *answer, paths))
         found |= dict(_links_beside(path, method, *answer, paths))
         found |= dict(_links_to_settle(*answer, paths))
         if found:
-            operation["responses"]["200"]["links"] = dict(sorted(found.items()))
+            operation["responses"][status]["links"] = dict(sorted(found.items()))
 
 
 def _operations(paths: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, Operation]]:
@@ -48,14 +50,19 @@ def _operations(paths: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, Op
                 yield path, method, operation
 
 
-def _answer(operation: Operation) -> tuple[str, Schema] | None:
-    """Where in the body of the 200 the answer stands, and its schema."""
-    content = operation["responses"].get("200", {}).get("content", {})
+def _answer(operation: Operation, status: str) -> tuple[str, Schema] | None:
+    """Where in the body the answer stands, and its schema: enveloped, or under its one name."""
+    content = operation["responses"].get(status, {}).get("content", {})
     schema = content.get("application/json", {}).get("schema")
     if schema is None:
         return None
-    data = schema.get("properties", {}).get("data")
-    return ("#", schema) if data is None else ("#/data", data)
+    parts = schema.get("properties", {})
+    if "data" in parts:
+        return "#/data", parts["data"]
+    named = [name for name, part in parts.items() if part.get("type") == "object"]
+    if len(parts) == 1 and named:
+        return f"#/{named[0]}", parts[named[0]]
+    return "#", schema
 
 
 def _links_below(

@@ -69,6 +69,18 @@ def test_a_row_is_named_by_what_the_path_asks_for_before_its_id():
     }
 
 
+def test_a_row_under_its_one_name_leads_on_where_it_is_created():
+    shown = {"properties": {"action": {"type": "object", "properties": {"name": {}}}}}
+    made = operation("make", shown)
+    made["responses"]["201"] = made["responses"].pop("200")
+    paths = {"/a": {"post": made}, "/a/{name}": {"get": operation("show", shown)}}
+
+    add_links(paths)
+
+    links = made["responses"]["201"]["links"]
+    assert links["show"]["parameters"] == {"name": "$response.body#/action/name"}
+
+
 def test_a_list_leads_to_its_first_row_and_to_what_adds_to_it():
     page = enveloped({"properties": {"items": {"type": "array", "items": ROW}}})
     paths = {

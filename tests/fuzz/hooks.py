@@ -37,6 +37,8 @@ RULES = {
     # At most 30 days ahead of now, and a schema knows no clock.
     ("INVALID_BODY", "/available_at"),
 }
+# The gateway calls a webhook before it takes it in, and those of examples nobody has.
+NOBODY_THERE = "action validation failed: "
 
 # Wherever the document asks for a URL, it is one of the receiver's.
 schemathesis.openapi.format("uri", st.sampled_from([RECEIVER + path for path in PATHS]))
@@ -130,7 +132,10 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         return "parameter `tag` in query" not in failure.message
     if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
         return True
-    errors = response.json().get("errors") or []
+    said = response.json()
+    if str(said.get("error", "")).startswith(NOBODY_THERE):
+        return False
+    errors = said.get("errors") or []
     return not errors or not all(is_by_rule(error) for error in errors)
 
 
