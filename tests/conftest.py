@@ -75,6 +75,13 @@ def globex_api(globex):
 
 
 @pytest.fixture
+def admin_client(admin_client):
+    """pytest-django's, after its first page: that one writes down when the session was used."""
+    admin_client.get("/admin/password_change/")
+    return admin_client
+
+
+@pytest.fixture
 def webhook(acme):
     return factories.make_destination(acme)
 

@@ -53,6 +53,36 @@ def test_the_key_comes_by_authorization_alone(acme, tool, key):
     assert agent.ask("tools/list", authorization=f"bearer  {key} ").status_code == 200
 
 
+@pytest.mark.parametrize("held", ["viewer", "editor"])
+def test_who_may_not_hand_in_calls_no_tools(acme, tool, agent, held):
+    acme.memberships.update(permissions=[held])
+
+    answer = agent.ask("tools/list")
+
+    assert refusal(answer) == (403, INVALID_REQUEST)
+    assert "This needs the permission 'operator'." in answer.content.decode()
+
+
+def test_a_key_that_is_bound_to_variants_calls_no_tools(acme, tool, agent):
+    ApiKey.objects.update(variants=["count"])
+
+    assert refusal(agent.ask("tools/list")) == (403, INVALID_REQUEST)
+
+
+def test_the_key_of_a_member_who_has_left_opens_nothing(acme, tool, agent):
+    acme.memberships.update(deleted_at=Now())
+
+    assert refusal(agent.ask("tools/list")) == (401, INVALID_REQUEST)
+
+
+def test_too_many_wrong_keys_are_429(acme, tool, settings):
+    settings.WRONG_KEYS_PER_MINUTE = 2
+    answers = [Agent("acme", f"api_{n:040}").ask("tools/list") for n in range(3)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert answers[-1]["Retry-After"] == "60"
+
+
 def test_another_organizations_slug_is_404_as_if_there_were_none(acme, globex, key):
     foreign, none = (Agent(slug, key).ask("tools/list") for slug in ("globex", "nobody"))
 
