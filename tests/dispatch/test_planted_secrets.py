@@ -228,8 +228,13 @@ def are_tried(ids: list[str]) -> bool:
 
 def everything_readable(org, api, admin_client) -> Iterator[tuple[str, str]]:
     """(where, what) of every GET route for every row, every admin page, and every column."""
+    factories.make_invite(org, "guest@example.com")
+    definition = ActionDefinition.objects.of_org(org.pk).earliest("id")
     rows = {
         "orgs": [org.pk],
+        "members": org.memberships.values_list("user_id", flat=True),
+        "invites": ["guest@example.com"],
+        "tools": [factories.make_tool(org, definition.variant).pk],
         "keys": org.keys.values_list("pk", flat=True),
         "credentials": Credential.objects.values_list("pk", flat=True),
         "signing-keys": SigningKey.objects.values_list("pk", flat=True),

@@ -243,11 +243,13 @@ def test_the_walk_of_the_docs(installation, facts, tmp_path):
 
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    made, called, record, changed, listed, deleted = lines
+    made, called, record, again, executed, changed, listed, deleted = lines
     assert '"name":"send_note"' in made
     assert called == "send_note {'recipient': 'zoe', 'text': 'Hi'}"
     assert '"status":"succeeded"' in record
     assert '"Sent to zoe."' in record
+    assert again == "send_note {'recipient': 'zoe', 'text': 'Ho'}"
+    assert executed.startswith('{"result":"Sent to zoe.","error":"",')
     assert '"description":"Sends a short note."' in changed
     assert json.loads(listed)["actions"] == [json.loads(changed)["action"]]
     assert deleted == '{"message":"Action deleted successfully"}'

@@ -192,7 +192,7 @@ def test_only_what_is_asked_for_is_looked_at(acme, globex, definition):
 
 
 def test_many_faults_are_counted_and_the_first_are_named(acme, definition):
-    made = [make_record(acme).pk for _ in range(60)]
+    made = [make_record(acme).pk for _ in range(25)]
     ActionEvent.objects.all().delete()
 
     (hour,) = reconcile().unsound
