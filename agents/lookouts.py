@@ -63,14 +63,20 @@ class Lookout(Generic[Key]):
         watcher = Watcher(known)
         with self._lock:
             self._watchers[watcher] = key
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
         try:
+            self._ensure_thread()
             yield watcher
         finally:
             with self._lock:
                 del self._watchers[watcher]
+
+    def _ensure_thread(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                # Where it cannot be started, the next one tries again.
+                thread.start()
+                self._thread = thread
 
     def wake_all(self) -> None:
         """Wake everybody: the process is to end."""

@@ -56,17 +56,21 @@ def read_answer(body: bytes) -> Outcome:
     if not body.strip():
         return Outcome(Verdict.ACK)
     if len(body) >= KEPT_BYTES:
-        # Called again, it would say the same again.
-        return Outcome(Verdict.PERMANENT, TOO_LONG)
+        return _unclear(TOO_LONG)
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError:
         said = None
     if not isinstance(said, dict):
-        return Outcome(Verdict.NACK, NOT_READABLE)
+        return _unclear(NOT_READABLE)
     error = said.get("error")
     if error is not None and error != "":
         words = error if isinstance(error, str) else orjson.dumps(error).decode()
         return Outcome(Verdict.NACK, words)
     result = said.get("result")
     return Outcome(Verdict.ACK, result=None if result is None else orjson.dumps(result).decode())
+
+
+def _unclear(message: str) -> Outcome:
+    """A failure that may be none: called again, it might do it again."""
+    return Outcome(Verdict.PERMANENT, message, said=False, sent=True)

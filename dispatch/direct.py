@@ -110,9 +110,13 @@ def execute(order: Order, *, key: str | None = None) -> Executed:
 def dry_run(order: Order) -> Request:
     """The request that would be sent, without what is secret. Nothing is stored or sent.
 
-    The action has no id yet: 0 stands for it.
+    The action has no id yet: 0 stands for it. What needs approval is not shown: it is signed, and
+    whoever has it could send it themselves.
     """
     judged = _judge(order)
+    if judged.route.requires_approval:
+        message = "Its actions need approval: what would be sent is not shown before."
+        raise ConflictError(message, code="NEEDS_APPROVAL")
     attempt = admission.preview(judged, ends=time.monotonic() + SECONDS)
     if attempt.keys.fault:
         raise ConflictError(attempt.keys.fault, code="KEYS_UNUSABLE")
@@ -160,6 +164,8 @@ def _turn(org_id: int) -> Iterator[None]:
     finally:
         with _lock:
             _busy[org_id] -= 1
+            if not _busy[org_id]:
+                del _busy[org_id]
 
 
 def _read_id(known: idempotency.Answer) -> int:

@@ -20,6 +20,7 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from config.addresses import client_address
+from login import services
 from orgs import encryption, people
 from orgs.models import User
 
@@ -115,6 +116,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             # The address belongs to somebody else at the provider now, or to two of them.
             page = f"account/linked_otherwise.{app_settings.TEMPLATE_EXTENSION}"
             raise ImmediateHttpResponse(render(request, page, {"email": user.email}, status=403))
+        if not user.is_staff:
+            # An operator has made staff what they are; others may have come by an invite's link.
+            services.end_former_logins(user=user)
         sociallogin.connect(request, user)
         people.join_by_domain(user=user, email_verified=True)
 

@@ -23,6 +23,18 @@ def remove_second_factor(*, user: User, actor: str) -> bool:
     return bool(removed)
 
 
+@transaction.atomic
+def end_former_logins(*, user: User) -> None:
+    """The user has no password and no second factor any more, and is logged in nowhere.
+
+    For when a provider has shown whose address it is: by an invite's link somebody else may have
+    set them before.
+    """
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    Authenticator.objects.filter(user=user).delete()
+
+
 def delete_old_sessions() -> int:
     """How many sessions of browsers were over; they are gone."""
     deleted, _ = Session.objects.filter(expire_date__lt=Now()).delete()

@@ -97,8 +97,14 @@ def make_signing_secret() -> str:
     return SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(SIGNING_BYTES)).decode()
 
 
-def delete_key(*, key: ApiKey) -> ApiKey:
-    """End a key: the next call with it is refused."""
+def delete_key(*, key: ApiKey, held: Collection[str] | None = None) -> ApiKey:
+    """End a key: the next call with it is refused.
+
+    `held` is what the caller may do, who ends no key that may do more; None: anybody's.
+    """
+    if held is not None:
+        given = permissions.narrow(key.member.permissions, key.permissions)
+        check_grant(held=held, given=given, pointer="/id")
     ApiKey.objects.filter(pk=key.pk, deleted_at=None).update(deleted_at=Now())
     key.refresh_from_db()
     return key

@@ -126,7 +126,8 @@ class KeyView(OrgView):
     def delete(self, request: Request, org_id: int, id: int) -> Response:
         """The key, which from now on opens nothing."""
         key = self.find_row(ApiKey.objects.select_related("member"), id)
-        return reply(serializers.show_key(services.delete_key(key=key)))
+        deleted = services.delete_key(key=key, held=self.caller.permissions)
+        return reply(serializers.show_key(deleted))
 
 
 class RetentionView(OrgView):

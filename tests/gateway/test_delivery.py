@@ -142,10 +142,10 @@ def test_without_a_key_nothing_is_sent_and_it_is_our_fault():
         (answering(error={"code": 1}), "nack", '{"code":1}', None),
         (answering(error=False), "nack", "false", None),
         # What cannot be read may have been an error.
-        (web.Response(text="OK"), "nack", "no JSON object", None),
-        (web.Response(text="[]"), "nack", "no JSON object", None),
-        (web.Response(text='"done"'), "nack", "no JSON object", None),
-        (web.Response(body=b'{"result": "\xff"}'), "nack", "no JSON object", None),
+        (web.Response(text="OK"), "permanent", "no JSON object", None),
+        (web.Response(text="[]"), "permanent", "no JSON object", None),
+        (web.Response(text='"done"'), "permanent", "no JSON object", None),
+        (web.Response(body=b'{"result": "\xff"}'), "permanent", "no JSON object", None),
         (answering(result="x" * 70_000), "permanent", "over 65536 bytes", None),
         # By the answer table.
         (answering(500, result="", error="down"), "unavailable", "HTTP 500: ", None),

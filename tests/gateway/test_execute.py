@@ -82,11 +82,17 @@ def test_a_failure_is_told_and_never_runs_later(gateway, action, hook, answered,
     assert record.completed_at
 
 
+def test_what_succeeded_and_cannot_be_read_may_have_been_done(gateway, action, hook):
+    hook.answer = web.Response(text="OK")
+
+    assert execute(gateway).json()["ambiguous"] is True
+
+
 def test_a_webhook_that_does_not_answer_in_time_has_failed_and_may_have_done_it(
     gateway, action, hook, monkeypatch
 ):
-    monkeypatch.setattr(direct, "SECONDS", 0.5)
-    hook.sleep = 3
+    monkeypatch.setattr(direct, "SECONDS", 3)
+    hook.sleep = 60
 
     said = execute(gateway).json()
 
@@ -167,6 +173,11 @@ def test_what_needs_approval_is_202_and_says_what_to_ask_for(gateway, action, ho
     assert (answer.status_code, record.status, hook.seen) == (202, "held", [])
     assert said["action_record_id"] == str(record.pk)
     assert "approval" in said["error"]
+    # What is signed could be sent past the approval.
+    shown = execute(gateway, query="?dry_run=true")
+    assert (shown.status_code, hook.seen) == (409, [])
+    assert KEY not in shown.content.decode()
+    assert "signature" not in shown.content.decode()
 
 
 def test_it_is_told_by_events_and_not_by_the_audit(gateway, action, hook):

@@ -9,8 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
 from django.urls import reverse
 
 from config import providers
@@ -86,6 +88,23 @@ def test_a_user_whose_address_is_verified_is_let_in_and_stays_linked(provider, b
     assert SocialAccount.objects.get().user == boss
     boss.refresh_from_db()
     assert boss.check_password("correct horse battery staple")
+
+
+def test_what_an_invites_link_has_let_somebody_set_before_opens_nothing_any_more(
+    provider, boss, browser
+):
+    User.objects.update(is_staff=False)
+    Authenticator.objects.create(user=boss, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    elsewhere = Client()
+    elsewhere.force_login(boss)
+
+    log_in(browser)
+
+    boss.refresh_from_db()
+    assert SocialAccount.objects.get().user == boss
+    assert not boss.has_usable_password()
+    assert not Authenticator.objects.exists()
+    assert "login" in elsewhere.get("/accounts/password/change/").url
 
 
 def test_one_is_led_to_where_one_was_going_and_nowhere_else(provider, boss, browser):

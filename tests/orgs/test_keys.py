@@ -264,3 +264,17 @@ def test_no_limits_are_said_by_null(api):
     made = api.data(api.put("~/keys", body))
 
     assert (made["permissions"], made["variants"]) == (None, None)
+
+
+def test_nobody_ends_a_key_that_may_do_more_than_they_may(api, acme):
+    admin = ApiClient(acme, factories.make_key(acme, member=factories.make_member(acme, "admin")))
+    owners, narrow = (
+        api.data(api.put("~/keys", {"description": "billing", **limits}))["id"]
+        for limits in ({}, {"permissions": ["viewer"]})
+    )
+
+    refused = admin.call("DELETE", f"/v1/orgs/{acme.pk}/keys/{owners}")
+
+    assert (refused.status_code, codes(refused)) == (403, [("PERMISSION_TOO_HIGH", "/id")])
+    assert ApiKey.objects.get(pk=owners).deleted_at is None
+    assert admin.call("DELETE", f"/v1/orgs/{acme.pk}/keys/{narrow}").status_code == 200
