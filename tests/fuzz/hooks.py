@@ -27,6 +27,9 @@ RULES = {
     ("MALFORMED_JSON", ""),
     # A JSON object in a query, whose fields are those of the list.
     ("INVALID_PARAMETER", "/search"),
+    # One may be before the other, or too far from it.
+    ("INVALID_PARAMETER", "/from"),
+    ("INVALID_PARAMETER", "/to"),
     # Names are texts; which of them there are is known to the organization alone. That it is 400
     # is the published contract of ingress.
     ("UNKNOWN_VARIANT", "/variant"),
