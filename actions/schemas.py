@@ -8,6 +8,10 @@ from config.openapi import TIMESTAMP
 from destinations.schemas import DESTINATION
 
 _ALIASES: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+_REQUIRES_APPROVAL: dict[str, Any] = {
+    "type": "boolean",
+    "description": "Whether its actions are held until somebody approves them.",
+}
 PUT_DEFINITION: dict[str, Any] = {
     "type": "object",
     "required": ["variant", "schema"],
@@ -17,11 +21,16 @@ PUT_DEFINITION: dict[str, Any] = {
         "alias": _ALIASES,
         "schema": {},
         "description": {"type": "string", "maxLength": 10_000},
+        "requires_approval": _REQUIRES_APPROVAL,
     },
 }
 DEFINITION_CHANGES: dict[str, Any] = {
     "type": "object",
-    "properties": {"alias": _ALIASES, "description": {"type": "string", "maxLength": 10_000}},
+    "properties": {
+        "alias": _ALIASES,
+        "description": {"type": "string", "maxLength": 10_000},
+        "requires_approval": _REQUIRES_APPROVAL,
+    },
     "additionalProperties": False,
 }
 NEW_LINK: dict[str, Any] = {
@@ -53,6 +62,7 @@ DEFINITION: dict[str, Any] = {
         "alias": _ALIASES,
         "schema": {},
         "description": {"type": "string"},
+        "requires_approval": _REQUIRES_APPROVAL,
         "deleted_at": {"anyOf": [{"type": "null"}, TIMESTAMP]},
         "destinations": {"type": "array", "items": LINK},
     },

@@ -20,6 +20,7 @@ def show_definition(definition: ActionDefinition) -> dict[str, Any]:
         "alias": [name.name for name in definition.names.all()],
         "schema": orjson.Fragment(definition.schema),
         "description": definition.description,
+        "requires_approval": definition.requires_approval,
         "deleted_at": definition.deleted_at,
         "destinations": [show_link(link) for link in definition.links.all()],
     }

@@ -20,7 +20,7 @@ MAX_VERSION = 2**31 - 1
 
 
 @transaction.atomic
-def put_definition(
+def put_definition(  # noqa: PLR0913 -- all that a definition is, by keyword
     *,
     org_id: int,
     variant: str,
@@ -28,11 +28,13 @@ def put_definition(
     version: int | None = None,
     alias: Sequence[str] | None = None,
     description: str | None = None,
+    requires_approval: bool | None = None,
 ) -> ActionDefinition:
     """The definition with this schema: found, undeleted, or stored under the next version.
 
     Publishing never cuts a route: a new version copies the links of the highest live lower
-    one. A version that holds another schema is 409.
+    one, and, unless told, whether its actions need approval. A version that holds another schema
+    is 409.
     """
     names.check_name(variant, pointer="/variant")
     if version is not None and not 1 <= version <= MAX_VERSION:
@@ -48,9 +50,8 @@ def put_definition(
         _bring_to_life(definition)
     if alias is not None:
         names.replace_aliases(definition=definition, aliases=alias)
-    if description is not None:
-        definition.description = description
-        definition.save(update_fields=["description"])
+    _describe(definition, description=description, requires_approval=requires_approval)
+    definition.save(update_fields=["description", "requires_approval"])
     return _fresh(definition)
 
 
@@ -60,15 +61,18 @@ def update_definition(
     definition: ActionDefinition,
     alias: Sequence[str] | None = None,
     description: str | None = None,
+    requires_approval: bool | None = None,
 ) -> ActionDefinition:
-    """The definition with other aliases or another description; its contract never changes."""
+    """The definition with what may change of it; its contract never does.
+
+    What is held already stays so, and what was accepted before needs no approval.
+    """
     lock_definition(definition)
     if alias is not None:
         names.replace_aliases(definition=definition, aliases=alias)
-    if description is not None:
-        definition.description = description
+    _describe(definition, description=description, requires_approval=requires_approval)
     definition.updated_at = Now()
-    definition.save(update_fields=["description", "updated_at"])
+    definition.save(update_fields=["description", "requires_approval", "updated_at"])
     return _fresh(definition)
 
 
@@ -135,6 +139,16 @@ def lock_definition(definition: ActionDefinition) -> None:
         raise NotFoundError(f"There is no action definition {definition.pk}.")
 
 
+def _describe(
+    definition: ActionDefinition, *, description: str | None, requires_approval: bool | None
+) -> None:
+    """Set what is given of it."""
+    if description is not None:
+        definition.description = description
+    if requires_approval is not None:
+        definition.requires_approval = requires_approval
+
+
 def _find_same(versions: Any, version: int | None, digest: bytes) -> ActionDefinition | None:
     """The stored definition that a PUT means, if there is one."""
     if version is None:
@@ -157,15 +171,17 @@ def _publish(
         version = (versions.aggregate(highest=Max("version"))["highest"] or 0) + 1
     if version > MAX_VERSION:
         raise ConflictError("The highest version number is used; name a free one.")
+    lower = _find_lower(versions, version)
     definition = ActionDefinition.objects.create(
         org_id=org_id,
         variant=variant,
         version=version,
         schema=strictjson.dumps(schema),
         schema_digest=digest,
+        requires_approval=lower is not None and lower.requires_approval,
     )
     names.claim_variant(definition=definition)
-    _copy_links(definition)
+    _copy_links(definition, lower)
     return definition
 
 
@@ -174,16 +190,19 @@ def _bring_to_life(definition: ActionDefinition) -> None:
     definition.updated_at = Now()
     definition.save(update_fields=["deleted_at", "updated_at"])
     names.claim_variant(definition=definition)
-    _copy_links(definition)
+    versions = ActionDefinition.objects.filter(org_id=definition.org_id, variant=definition.variant)
+    _copy_links(definition, _find_lower(versions, definition.version))
 
 
-def _copy_links(definition: ActionDefinition) -> None:
-    lower = (
-        ActionDefinition.objects.of_org(definition.org_id)
-        .filter(variant=definition.variant, version__lt=definition.version)
-        .order_by("-version")
-        .first()
+def _find_lower(versions: Any, version: int) -> ActionDefinition | None:
+    """The highest live version below this one."""
+    lower: ActionDefinition | None = (
+        versions.live().filter(version__lt=version).order_by("-version").first()
     )
+    return lower
+
+
+def _copy_links(definition: ActionDefinition, lower: ActionDefinition | None) -> None:
     if lower is not None:
         DefinitionDestination.objects.bulk_create(
             DefinitionDestination(

@@ -66,7 +66,8 @@ class DefinitionView(OrgView):
 
     @operation(
         summary="Update an action definition",
-        description="Changes aliases and description. The contract of a version never changes.",
+        description="Changes aliases, description and whether its actions need approval. The "
+        "contract of a version never changes.",
         body=schemas.DEFINITION_CHANGES,
         data=schemas.DEFINITION,
         refuses=(409, 422),

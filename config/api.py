@@ -6,12 +6,13 @@ import copy
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.parsers import BaseParser
@@ -26,6 +27,9 @@ from config.parsing import StrictJSONParser, check_length
 from config.rendering import JSONOnly, JSONRenderer
 
 logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer", bound=HttpResponseBase)
+# The media type of JSON values, one a line.
+LINES = "application/x-ndjson"
 CODES = {
     400: "BAD_REQUEST",
     401: "UNAUTHORIZED",
@@ -53,6 +57,10 @@ class ApiView(APIView):
     # The OpenAPI `security` of the view's operations; None is the document's own.
     security: list[dict[str, list[str]]] | None = None
 
+    def required_permission(self, method: str, path: str) -> str | None:
+        """What a caller has to have, as the OpenAPI document says it; None: nothing."""
+        return None
+
     def get_exception_handler(self) -> Callable[..., Response]:
         """What turns exceptions into answers."""
         return handle_exception
@@ -70,9 +78,11 @@ def reply(data: Any) -> Response:
     return Response({"data": data, "errors": None})
 
 
-def refusal(code: int, faults: Sequence[Fault]) -> Response:
-    """A failure in the envelope."""
-    return Response({"data": None, "errors": [fault.as_dict() for fault in faults]}, status=code)
+def refusal(code: int, faults: Sequence[Fault], *, retry_after: int | None = None) -> Response:
+    """A failure in the envelope; `retry_after` are seconds."""
+    told = {"data": None, "errors": [fault.as_dict() for fault in faults]}
+    headers = None if retry_after is None else {"Retry-After": str(retry_after)}
+    return Response(told, status=code, headers=headers)
 
 
 def operation(  # noqa: PLR0913 -- one declaration, all by keyword
@@ -87,15 +97,17 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     example: Any = None,
     description: str = "",
     quotes: bool = True,
-) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    in_lines: bool = False,
+) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
     """Declares one operation: its OpenAPI entry and, from the same schema, the check of its body.
 
     A view method with a `body` schema gets the parsed, checked body as the keyword `body`;
     `shown_body` is what the document shows where another check goes further, or is the only one.
-    Where a body holds secrets, `quotes` is False: no fault repeats any of it.
+    Where a body holds secrets, `quotes` is False: no fault repeats any of it. With `in_lines`,
+    the answer is any number of `data`, each on a line of its own, without an envelope.
     """
     shown = copy.deepcopy(shown_body or body)
-    statuses = sorted({400, 401, 403, 404, *refuses} | ({411, 413, 415} if shown else set()))
+    statuses = sorted({400, 401, 403, 404, 429, *refuses} | ({411, 413, 415} if shown else set()))
     examples = [OpenApiExample("Example", value=example, request_only=True)] if example else []
     document = extend_schema(
         summary=summary,
@@ -105,7 +117,10 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
         examples=examples,
         request={"application/json": shown} if shown else None,
         responses={
-            200: OpenApiResponse(openapi.envelope(copy.deepcopy(data)), "The answer"),
+            (200, LINES if in_lines else "application/json"): OpenApiResponse(
+                copy.deepcopy(data) if in_lines else openapi.envelope(copy.deepcopy(data)),
+                "The answer",
+            ),
             **{
                 code: OpenApiResponse(copy.deepcopy(openapi.ERRORS), openapi.REASONS[code])
                 for code in (*statuses, 500, 503)
@@ -115,9 +130,9 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     mask = None if quotes else "This"
     validator = validation.compile_schema(body, mask=mask) if body else None
 
-    def declare(method: Callable[..., Response]) -> Callable[..., Response]:
+    def declare(method: Callable[..., Answer]) -> Callable[..., Answer]:
         @functools.wraps(method)
-        def checked(view: ApiView, request: Request, **kwargs: Any) -> Response:
+        def checked(view: ApiView, request: Request, **kwargs: Any) -> Answer:
             if shown:
                 check_length(request)
             if validator is not None:
@@ -142,23 +157,28 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response:
     set_rollback()
     match error:
         case DomainError():
-            return refusal(error.status, error.faults)
+            return refusal(error.status, error.faults, retry_after=error.retry_after)
         case Http404():
             return refusal(404, [Fault(CODES[404], "Not found.")])
         case SuspiciousOperation():
             return refusal(400, [Fault(CODES[400], str(error))])
         case exceptions.APIException():
-            code = error.status_code
-            refused = refusal(code, [Fault(CODES.get(code, "BAD_REQUEST"), str(error.detail))])
-            if code == status.HTTP_401_UNAUTHORIZED:
-                refused["WWW-Authenticate"] = 'ApiKey header="x-arklow-auth", Bearer'
-            return refused
+            return _refuse_request(error)
     if isinstance(error, OperationalError) or is_read_only(error):
         logger.warning("Database out of reach or too slow: %s", error)
         late = "The database did not answer in time. Try again, or ask for less."
         return refusal(503, [Fault(CODES[503], late)])
     logger.error("Unhandled error in %s", context["view"].__class__.__name__, exc_info=error)
     return refusal(500, [Fault(CODES[500], "Internal server error.")])
+
+
+def _refuse_request(error: exceptions.APIException) -> Response:
+    code = error.status_code
+    faults = [Fault(CODES.get(code, "BAD_REQUEST"), str(error.detail))]
+    refused = refusal(code, faults, retry_after=getattr(error, "wait", None))
+    if code == status.HTTP_401_UNAUTHORIZED:
+        refused["WWW-Authenticate"] = 'ApiKey header="x-arklow-auth", Bearer'
+    return refused
 
 
 def is_read_only(error: BaseException) -> bool:

@@ -45,6 +45,12 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "COLORS": {"primary": _INDIGO},
     "DASHBOARD_CALLBACK": "operations.overview.show",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("mfa_index")},
+            {"title": "Change password", "link": reverse_lazy("account_change_password")},
+        ]
+    },
     "SIDEBAR": {
         "navigation": [
             {
@@ -60,7 +66,9 @@ UNFOLD = {
                 "title": "Registry",
                 "items": [
                     _page("Definitions", "contract", "actions.actiondefinition"),
+                    _page("Tools", "smart_toy", "agents.tool"),
                     _page("Destinations", "flag", "destinations.destination"),
+                    _page("Gateway actions", "webhook", "gateway.gatewayaction"),
                     _page("Credentials", "lock", "destinations.credential"),
                     _page("Signing keys", "signature", "orgs.signingkey"),
                 ],
@@ -71,12 +79,20 @@ UNFOLD = {
                     _page("Organizations", "domain", "orgs.organization"),
                     _page("Users", "person", "orgs.user"),
                     _page("Memberships", "group", "orgs.membership"),
+                    _page("Invites", "outgoing_mail", "orgs.invite"),
+                    _page("Captive domains", "alternate_email", "orgs.captivedomain"),
                     _page("API keys", "key", "orgs.apikey"),
+                    _page("Tools of keys", "checklist", "agents.keytools"),
+                    _page("Linked logins", "link", "socialaccount.socialaccount"),
                 ],
             },
             {
                 "title": "House",
-                "items": [_page("Chores", "cleaning_services", "operations.chore")],
+                "items": [
+                    _page("Audit", "history", "orgs.auditentry"),
+                    _page("Usage", "bar_chart", "operations.usage"),
+                    _page("Chores", "cleaning_services", "operations.chore"),
+                ],
             },
         ],
     },

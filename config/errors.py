@@ -27,6 +27,8 @@ class DomainError(Exception):
 
     status = 422
     code = "UNPROCESSABLE"
+    # In how many seconds it may be tried again, where that is known.
+    retry_after: int | None = None
 
     def __init__(self, message: str, *, code: str = "", pointer: str | None = None) -> None:
         super().__init__(message)
@@ -45,6 +47,13 @@ class BadRequestError(DomainError):
 
     status = 400
     code = "BAD_REQUEST"
+
+
+class ForbiddenError(DomainError):
+    """Whoever asks for this may not have it: 403."""
+
+    status = 403
+    code = "FORBIDDEN"
 
 
 class NotFoundError(DomainError):

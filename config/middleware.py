@@ -15,6 +15,9 @@ STRICT = (
 # Unfold's Alpine.js evaluates expressions; nothing else needs that.
 ADMIN = STRICT.replace("script-src 'self'", "script-src 'self' 'unsafe-eval'")
 
+# The slash at the end is a matter of the packages that serve these.
+OTHERS_RULES = ("/admin/", "/accounts/", "/static/")
+
 
 class ContentSecurityPolicy:
     """Sends a Content-Security-Policy (W3C CSP level 3): strict, and looser only in the admin."""
@@ -37,6 +40,6 @@ class OptionalTrailingSlash:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         path = request.path_info
-        if path.endswith("/") and not path.startswith(("/admin/", "/static/")):
+        if path.endswith("/") and not path.startswith(OTHERS_RULES):
             request.path_info = path.removesuffix("/") or "/"
         return self.get_response(request)

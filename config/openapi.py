@@ -11,6 +11,8 @@ from typing import Any, Protocol, cast
 
 from drf_spectacular.openapi import AutoSchema
 
+from config import validation
+
 ROW_ID: dict[str, Any] = {"type": "string", "pattern": "^[0-9]+$"}
 TIMESTAMP: dict[str, Any] = {"type": "string", "format": "date-time"}
 ERRORS: dict[str, Any] = {
@@ -38,15 +40,17 @@ ERRORS: dict[str, Any] = {
     },
 }
 REASONS = {
-    400: "Not JSON, or not of the shape this call takes",
+    400: "Not JSON, or with what cannot be kept (NUL, lone surrogates, integers beyond 64 bits, "
+    "more than 64 levels), or not of the shape this call takes",
     401: "No valid key",
-    403: "The key's member lacks the permission",
+    403: "The key lacks the permission, or gives one that it has not",
     404: "Not there, or another organization's",
     409: "At odds with what is stored",
     411: "A body without Content-Length",
     413: "The body is too large",
     415: "The body is not application/json",
     422: "Well-formed, but against a rule",
+    429: "Too much; `Retry-After` says when to try again",
     500: "Our fault",
     503: "The database is out of reach, or was too slow",
 }
@@ -55,18 +59,28 @@ REASONS = {
 TAGS = {
     "actions": "Kinds of work, and each piece of it.",
     "api_keys": "What callers authenticate with.",
+    "audit": "Who changed what.",
+    "billing": "What an organization uses.",
     "credentials": "What Waybill shows to destinations.",
     "destinations": "Where work goes.",
+    "gateway": "The same registry with the face of the published gateway API.",
     "ingress": "Handing work in, and reporting how it ended.",
+    "invites": "Asking people in.",
+    "members": "Who is in an organization.",
+    "orgs": "Organizations.",
     "sdk": "Pulling work from workers of one's own.",
     "settings": "How an organization is kept.",
     "signing_keys": "What deliveries to webhooks are signed with.",
+    "tools": "What agents may call.",
     "users": "Who is asking.",
 }
 
 
+# What is said of an operation that does not need a permission, but a key.
+NEEDS = {"any": " Any live key may call it."}
 # What in a path is no id.
-WORDS = ("variant", "namespace")
+WORDS = ("variant", "namespace", "identifier")
+SLUG: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9_]+$"}
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +125,9 @@ class Documented(Protocol):
     # Where it differs from the document's own; `[]` for a public view.
     security: list[dict[str, list[str]]] | None
 
+    def required_permission(self, method: str, path: str) -> str | None:
+        """What a caller of the operation has to have; None where it is open to everybody."""
+
 
 class OperationSchema(AutoSchema):
     """Names operations as the published API does and takes raw JSON Schema for bodies."""
@@ -129,16 +146,20 @@ class OperationSchema(AutoSchema):
         return []
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        """The operation, with `security` only where it differs from the document's."""
+        """The operation with what it needs, and `security` only where it is not the document's."""
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
-        security = cast("Documented", self.view).security
-        if operation is not None and security is not None:
-            operation["security"] = security
+        view = cast("Documented", self.view)
+        if operation is not None and view.security is not None:
+            operation["security"] = view.security
+        needed = view.required_permission(self.method, self.path)
+        if operation is not None and needed is not None:
+            operation["x-required-permission"] = needed
+            operation["description"] += NEEDS.get(needed, f" Needs the permission `{needed}`.")
         return operation
 
     def _get_request_body(self, direction: Any = "request") -> dict[str, Any] | None:
         body: dict[str, Any] | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
-        return body and {**body, "required": True}
+        return body and {**body, "required": not _may_be_left_out(body)}
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
         return [
@@ -146,10 +167,23 @@ class OperationSchema(AutoSchema):
                 "in": "path",
                 "name": name,
                 "required": True,
-                "schema": {"type": "string", "minLength": 1} if name in WORDS else ROW_ID,
+                "schema": _schema_of(name),
             }
             for name in variables
         ]
+
+
+def _schema_of(name: str) -> dict[str, Any]:
+    """The schema of a parameter in a path."""
+    if name == "name":
+        return SLUG
+    return {"type": "string", "minLength": 1} if name in WORDS else ROW_ID
+
+
+def _may_be_left_out(body: dict[str, Any]) -> bool:
+    """Whether `{}` fits: no body at all is read as that."""
+    schema = body["content"]["application/json"]["schema"]
+    return bool(validation.compile_schema(schema).is_valid({}))
 
 
 def finish_document(

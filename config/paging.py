@@ -33,7 +33,9 @@ PARAMETERS = [
     OpenApiParameter(
         "take", {"type": "integer", "minimum": 1, "maximum": MAX_TAKE, "default": DEFAULT_TAKE}
     ),
-    OpenApiParameter("skip", {"type": "integer", "minimum": 0, "default": 0}),
+    OpenApiParameter(
+        "skip", {"type": "integer", "minimum": 0, "maximum": MAX_ROW_ID, "default": 0}
+    ),
     OpenApiParameter(
         "search",
         {"type": "string"},

@@ -1,4 +1,4 @@
-"""Typed reads of settings that are lists: what is written there, or a refusal that names it."""
+"""Typed reads of settings: what is written there, or a refusal that names it."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def networks(name: str, text: str) -> tuple[IPNetwork, ...]:
 def hosts(name: str, text: str) -> frozenset[str]:
     """Names like `hooks.internal.example`, and `*.internal.example` for all below."""
     return frozenset(_read_each(name, text, _read_host))
+
+
+def number(name: str, text: str, *, least: int = 0) -> int:
+    """A whole number that is not too small, nor longer than any that makes sense."""
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) < least:
+        raise ImproperlyConfigured(f"{name} is a whole number from {least}, not {text!r}.")
+    return int(text)
 
 
 def _read_each(name: str, text: str, read: Callable[[str], T]) -> list[T]:

@@ -7,7 +7,7 @@ import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from config import console, reads
+from config import console, providers, reads
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
@@ -72,7 +72,39 @@ OUTBOUND_HOSTS = reads.hosts(
 # For tests only: where queues and topics are looked for instead of at AWS and Google.
 AWS_ENDPOINT = endpoint("WAYBILL_AWS_ENDPOINT", r"https?://[^/]+/?", "http://127.0.0.1:4566")
 PUBSUB_ENDPOINT = endpoint("WAYBILL_PUBSUB_ENDPOINT", r"[^/]+:[0-9]+", "127.0.0.1:8085")
+# How long a call of a tool waits for its action to be over; agents ask again after that.
+MCP_WAIT_SECONDS = env.float("WAYBILL_MCP_WAIT_SECONDS", default=25.0)
+# What an organization may have and ask of the gateway.
+GATEWAY_ACTIONS = reads.number(
+    "WAYBILL_GATEWAY_ACTIONS", env.str("WAYBILL_GATEWAY_ACTIONS", default="100"), least=1
+)
+GATEWAY_REQUESTS_PER_HOUR = reads.number(
+    "WAYBILL_GATEWAY_REQUESTS_PER_HOUR",
+    env.str("WAYBILL_GATEWAY_REQUESTS_PER_HOUR", default="1000"),
+    least=1,
+)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+# How many proxies of ours append to X-Forwarded-For: `config.addresses` believes so many.
+TRUSTED_PROXIES = reads.number(
+    "WAYBILL_TRUSTED_PROXIES", env.str("WAYBILL_TRUSTED_PROXIES", default="0")
+)
+# Staff get a second factor before any page of the admin.
+REQUIRE_MFA = flag("WAYBILL_REQUIRE_MFA", default=False)
+# How long a login lasts unused, and at most.
+SESSION_IDLE_MINUTES = reads.number(
+    "WAYBILL_SESSION_IDLE_MINUTES", env.str("WAYBILL_SESSION_IDLE_MINUTES", default="480"), least=1
+)
+SESSION_HOURS = reads.number(
+    "WAYBILL_SESSION_HOURS", env.str("WAYBILL_SESSION_HOURS", default="168"), least=1
+)
+# Without a mail server nothing is sent, and nobody is told that it was.
+HAS_MAIL = bool(env.str("EMAIL_URL", default=""))
+globals().update(env.email_url("EMAIL_URL", default="dummymail://"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="waybill@localhost")
+# So many wrong keys a minute are looked up for an address; 0 looks up all of them.
+WRONG_KEYS_PER_MINUTE = reads.number(
+    "WAYBILL_WRONG_KEYS_PER_MINUTE", env.str("WAYBILL_WRONG_KEYS_PER_MINUTE", default="30")
+)
 
 # A server that is gone without a word is noticed in half a minute; the kernel takes hours.
 SILENCE = {
@@ -98,10 +130,13 @@ DATABASES["default"] |= {
 INSTALLED_APPS = [
     "runtime",
     "orgs",
+    "login",
     "destinations",
     "actions",
     "dispatch",
+    "agents",
     "operations",
+    "gateway",
     "procrastinate.contrib.django",
     "unfold",
     "unfold.contrib.filters",
@@ -111,6 +146,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
     "django_jsonform",
     "rest_framework",
     "drf_spectacular",
@@ -125,14 +164,21 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "orgs.middleware.ActingInTheAdmin",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "login.middleware.SessionLifetime",
+    "login.middleware.RequireSecondFactor",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False
 AUTH_USER_MODEL = "orgs.User"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
+# allauth's own checks a password once, also where nobody has the address.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -142,6 +188,46 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+PASSWORD_RESET_TIMEOUT = 3_600
+ACCOUNT_ADAPTER = "login.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Waybill] "
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# allauth's own would keep a list of addresses beside the users.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 -- a class
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "reset_password": "10/m/ip,3/h/key",
+    "reset_password_from_key": "20/m/ip",
+    "change_password": "5/m/user",
+    "signup": "20/m/ip",
+    "reauthenticate": "10/m/user",
+}
+MFA_ADAPTER = "login.adapters.MfaAdapter"
+MFA_FORMS = {
+    "authenticate": "login.forms.LoginCodeForm",
+    "reauthenticate": "login.forms.ConfirmCodeForm",
+    "activate_totp": "login.forms.EnrolForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Waybill"
+# A telephone's clock may be half a minute off; a code still works once only (login.forms).
+MFA_TOTP_TOLERANCE = 1
+# Users have one address, which an operator has given or an invitation has reached.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+SOCIALACCOUNT_ADAPTER = "login.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": providers.read(env)}}
+CACHES = {
+    # What all processes of the web have to agree on: attempts, and codes that were used.
+    "default": {"BACKEND": "login.notes.Notes"},
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
 FORMAT_MODULE_PATH = "config.formats"
@@ -174,6 +260,7 @@ SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = SESSION_HOURS * 3_600
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
 
@@ -198,7 +285,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     # The default hook rewrites the enums of a raw union to one and the same value: left out.
-    "POSTPROCESSING_HOOKS": ["config.openapi.finish_document"],
+    "POSTPROCESSING_HOOKS": ["config.links.link_document", "config.openapi.finish_document"],
 }
 
 UNFOLD = console.UNFOLD

@@ -19,6 +19,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.api import bad_request, not_found, permission_denied, server_error
 from config.converters import RowId
+from login.invitation_views import open_invite
 from operations.health import readyz
 
 register_converter(RowId, "id")
@@ -61,11 +62,15 @@ urlpatterns = [
     path("swagger/ui", RedirectView.as_view(pattern_name="docs", query_string=True)),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
+    path("accounts/", include("login.urls")),
+    path("invites/<str:token>", open_invite, name="open_invite"),
     path("", include("orgs.urls")),
     path("", include("destinations.urls")),
     path("", include("actions.urls")),
     path("", include("dispatch.urls")),
+    path("", include("agents.urls")),
     path("", include("operations.urls")),
+    path("", include("gateway.urls")),
 ]
 handler400 = bad_request
 handler403 = permission_denied

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from destinations import keys
 from destinations.keys import NO_KEYS, Keys
 
 ATTEMPT_SECONDS = 30.0
+
+
+class Request(NamedTuple):
+    """What one attempt sends over HTTP, but for what its credential gives.
+
+    `headers` are ours, by lower-case names, and win over all others; `configured` are the
+    destination's, and give way.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    configured: Mapping[str, str]
+    body: bytes
 
 
 # Freezing takes three times as long to make one, and each delivery makes one.
@@ -34,9 +49,13 @@ class Attempt:
     keys: Keys = NO_KEYS
     # Whether somebody only wants to see what happens: no action stands behind it.
     is_test: bool = False
+    # Whether somebody waits for what is answered.
+    wants_answer: bool = False
     # When it was claimed, in Unix time by the database's clock; 0 where nobody has claimed it.
     claimed_at: float = 0.0
     destination_id: int = 0
+    # How a webhook is spoken to (`models.Protocol`).
+    protocol: str = "plain"
     # The tokens fetched with the credential for it, as secret as the credential itself.
     granted: set[str] = field(default_factory=set, repr=False, compare=False)
 

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from config import paging
 from config.api import operation, reply
 from config.openapi import page_of
+from config.parsing import read_timestamp
 from destinations import schemas, signing_keys
 from destinations.serializers import show_signing_key
 from orgs.models import SigningKey
@@ -56,8 +57,9 @@ class SigningKeyView(OrgView):
         return reply(show_signing_key(self.find_row(SigningKey.objects.all(), id)))
 
     @operation(
-        summary="Rename a signing key",
-        description="Its secret stays: `rotate` changes that.",
+        summary="Update a signing key",
+        description="Renames it, or says from when on it signs what goes to gateway actions. Its "
+        "secret stays: `rotate` changes that.",
         body=schemas.SIGNING_KEY_CHANGES,
         data=schemas.SIGNING_KEY,
         refuses=(409,),
@@ -65,10 +67,12 @@ class SigningKeyView(OrgView):
         example={"label": "orders (eu)"},
     )
     def post(self, request: Request, org_id: int, id: int, body: dict[str, Any]) -> Response:
-        """The key under its label."""
+        """The key as changed."""
         key = self.find_row(SigningKey.objects.all(), id)
-        label = body.get("label", key.label)
-        return reply(show_signing_key(signing_keys.rename_signing_key(key=key, label=label)))
+        moment = body.get("signs_gateway_from")
+        if moment:
+            body |= {"signs_gateway_from": read_timestamp(moment, name="signs_gateway_from")}
+        return reply(show_signing_key(signing_keys.update_signing_key(key=key, changes=body)))
 
     @operation(
         summary="Delete a signing key",

@@ -16,9 +16,16 @@ from django.db import connection
 from destinations.models import CredentialType
 from orgs import encryption
 
+# Of a gateway destination `d` that names no key: the one that signs for its organization, as
+# `SigningKeyQuerySet.signing_gateway` has it.
+SIGNER = """
+      SELECT s.id FROM orgs_signingkey s
+      WHERE s.org_id = d.org_id AND s.deleted_at IS NULL
+        AND (s.signs_gateway_from IS NULL OR s.signs_gateway_from <= now())
+      ORDER BY s.signs_gateway_from DESC NULLS LAST, s.id LIMIT 1"""
 # Of a destination `d`: NULL for the many that have neither, else one text for `read_keys`.
-COLUMN = """
-  CASE WHEN coalesce(d.credential_id, d.signing_key_id) IS NOT NULL THEN (
+COLUMN = f"""
+  CASE WHEN coalesce(d.credential_id, d.signing_key_id) IS NOT NULL OR d.protocol = 'gateway' THEN (
     SELECT json_build_object(
       'id', c.id, 'label', c.label, 'type', c.type, 'version', c.version, 'secret', c.secret,
       'deleted', c.deleted_at IS NOT NULL, 'expired', coalesce(c.expires_at <= now(), false),
@@ -28,8 +35,9 @@ COLUMN = """
     )::text
     FROM (SELECT) AS one
     LEFT JOIN destinations_credential c ON c.id = d.credential_id
-    LEFT JOIN orgs_signingkey k ON k.id = d.signing_key_id
-  ) END"""
+    LEFT JOIN orgs_signingkey k ON k.id = coalesce(
+      d.signing_key_id, CASE WHEN d.protocol = 'gateway' THEN ({SIGNER}) END)
+  ) END"""  # noqa: S608 -- constants only
 # Each is a secret in the clear, in memory.
 REMEMBERED = 512
 CONCEALED = "[secret]"
@@ -99,6 +107,18 @@ def of_destination(destination_id: int) -> Keys:
         cursor.execute(
             f"SELECT {COLUMN} FROM destinations_destination d WHERE d.id = %s",  # noqa: S608
             [destination_id],
+        )
+        (text,) = cursor.fetchone()
+    return read_keys(text)
+
+
+def of_gateway(org_id: int) -> Keys:
+    """What an attempt at a gateway destination would have that the organization made now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {COLUMN} FROM (SELECT %s::bigint AS org_id, NULL::bigint AS credential_id, "  # noqa: S608
+            "NULL::bigint AS signing_key_id, 'gateway' AS protocol) d",
+            [org_id],
         )
         (text,) = cursor.fetchone()
     return read_keys(text)

@@ -21,6 +21,13 @@ class Kind(models.TextChoices):
     DEFAULT_SINK = "default_sink"
 
 
+class Protocol(models.TextChoices):
+    """How a webhook is spoken to: with the bare payload, or as gateway actions are."""
+
+    PLAIN = "plain"
+    GATEWAY = "gateway"
+
+
 class CredentialType(models.TextChoices):
     """The types a credential can have; `credentials.SHAPES` says what the secret of each is."""
 
@@ -65,12 +72,19 @@ class Credential(SoftDeleted):
 
 
 class Destination(SoftDeleted):
-    """Where work goes. `config` is valid for `type`, which never changes."""
+    """Where work goes. `config` is valid for `type`, which never changes, nor does `protocol`."""
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="destinations")
     label = models.CharField(max_length=255)
     type = models.CharField(max_length=16, choices=Kind.choices)
     config = models.JSONField(default=dict)
+    protocol = models.CharField(
+        max_length=8,
+        choices=Protocol.choices,
+        default=Protocol.PLAIN,
+        db_default=Protocol.PLAIN,
+        editable=False,
+    )
     tags = models.JSONField(null=True, blank=True)
     credential = models.ForeignKey(
         Credential, models.PROTECT, related_name="destinations", null=True, blank=True
@@ -99,6 +113,11 @@ class Destination(SoftDeleted):
             ),
             models.CheckConstraint(
                 condition=models.Q(type__in=Kind.values), name="destination_type_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(protocol=Protocol.PLAIN)
+                | models.Q(protocol=Protocol.GATEWAY, type=Kind.WEBHOOK),
+                name="destination_gateway_is_webhook",
             ),
         )
 

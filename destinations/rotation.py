@@ -9,14 +9,17 @@ from typing import Any
 from django.db import transaction
 
 from destinations.models import Credential
+from login.models import SecondFactor
 from orgs import encryption
 from orgs.models import SigningKey
 
 ROWS_AT_ONCE = 100
 # The encrypted columns of each table that has some.
-ENCRYPTED: tuple[tuple[type[Credential | SigningKey], tuple[str, ...]], ...] = (
+Secret = Credential | SigningKey | SecondFactor
+ENCRYPTED: tuple[tuple[type[Secret], tuple[str, ...]], ...] = (
     (Credential, ("secret",)),
     (SigningKey, ("secret", "previous")),
+    (SecondFactor, ("secret",)),
 )
 Progress = Callable[[int, int], None]
 
@@ -51,7 +54,7 @@ def rotate(*, dry_run: bool = False, progress: Progress = lambda done, of: None)
 
 @transaction.atomic
 def _rotate_batch(
-    model: type[Credential | SigningKey],
+    model: type[Secret],
     columns: Sequence[str],
     rotation: Rotation,
     *,
@@ -60,16 +63,17 @@ def _rotate_batch(
 ) -> list[int]:
     """The ids of the rows looked at."""
     # Locked, so that no secret that is given meanwhile is overwritten by the one before it.
-    batch = model.objects.filter(pk__gt=after).select_for_update(no_key=True).order_by("pk")
+    all_rows: Any = model._default_manager
+    batch = all_rows.filter(pk__gt=after).select_for_update(no_key=True).order_by("pk")
     rows: list[Any] = list(batch[:ROWS_AT_ONCE])
     for row in rows:
         changed = [column for column in columns if _rotate_column(row, column, rotation)]
         if changed and not dry_run:
-            row.save(update_fields=changed)
+            row.save(update_fields=[getattr(row, "stored_in", column) for column in changed])
     return [row.pk for row in rows]
 
 
-def _rotate_column(row: Credential | SigningKey, column: str, rotation: Rotation) -> bool:
+def _rotate_column(row: Secret, column: str, rotation: Rotation) -> bool:
     """Whether the row's column holds another text for its secret now."""
     token = getattr(row, column)
     if not token:
@@ -81,7 +85,8 @@ def _rotate_column(row: Credential | SigningKey, column: str, rotation: Rotation
         setattr(row, column, encryption.rotate(token))
     except encryption.UndecryptableError:
         what = row._meta.verbose_name if column == "secret" else "former secret of signing key"
-        rotation.lost.append(f"{what} {row.pk} ({row}) of organization {row.org_id}")
+        owner = row.owner if isinstance(row, SecondFactor) else f"organization {row.org_id}"
+        rotation.lost.append(f"{what} {row.pk} ({row}) of {owner}")
         return False
     rotation.rotated += 1
     return True

@@ -7,7 +7,7 @@ from typing import Any
 from config.openapi import ROW_ID, TIMESTAMP, nullable
 from destinations.credentials import SHAPES
 from destinations.kinds import KINDS
-from destinations.models import CredentialType, Kind
+from destinations.models import CredentialType, Kind, Protocol
 from destinations.outcomes import Verdict
 
 LABEL: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -66,6 +66,11 @@ DESTINATION: dict[str, Any] = {
                 "deleted_at": {"anyOf": [{"type": "null"}, TIMESTAMP]},
                 "paused_at": nullable(TIMESTAMP),
                 "signing_key_id": nullable(ROW_ID),
+                "protocol": {
+                    "type": "string",
+                    "enum": list(Protocol.values),
+                    "description": "`gateway` for the webhook of a gateway action.",
+                },
             },
         },
         {"type": "object", "required": ["label"], "properties": {"label": {"type": "string"}}},
@@ -179,7 +184,14 @@ NEW_SIGNING_KEY: dict[str, Any] = {
 }
 SIGNING_KEY_CHANGES: dict[str, Any] = {
     "type": "object",
-    "properties": {"label": LABEL},
+    "properties": {
+        "label": LABEL,
+        "signs_gateway_from": {
+            **nullable(TIMESTAMP),
+            "description": "From then on, or from now on where that is past, it signs what goes to "
+            "gateway actions. `null` takes that back.",
+        },
+    },
     "additionalProperties": False,
 }
 NEXT_SIGNING_SECRET: dict[str, Any] = {
@@ -195,6 +207,11 @@ _SIGNING_KEY_FIELDS: dict[str, Any] = {
     "previous_until": {
         **nullable(TIMESTAMP),
         "description": "Until then the secret before this one signs as well.",
+    },
+    "signs_gateway_from": {
+        **nullable(TIMESTAMP),
+        "description": "The key with the latest of these that has come signs what goes to gateway "
+        "actions; where there is none, the oldest key.",
     },
     "created_at": TIMESTAMP,
     "updated_at": TIMESTAMP,

@@ -23,9 +23,10 @@ from config.errors import (
     pointer,
 )
 from destinations import credentials, kinds
-from destinations.models import Credential, CredentialType, Destination, Kind
+from destinations.models import Credential, CredentialType, Destination, Kind, Protocol
 from destinations.outward import outbound
 from orgs import encryption
+from orgs.audit import acting
 from orgs.models import Organization, SigningKey
 
 SINK_LABEL = "default_sink"
@@ -42,11 +43,14 @@ def create_destination(  # noqa: PLR0913 -- a row's columns, all by keyword
     tags: dict[str, str] | None = None,
     credential_id: str | int | None = None,
     signing_key_id: str | int | None = None,
+    protocol: str = Protocol.PLAIN,
 ) -> Destination:
     """A new destination; 422 with pointers where the config breaks its type's schema."""
     check_config(type, config)
     check_target(type, config)
-    destination = Destination(org_id=org_id, label=label, type=type, config=config, tags=tags)
+    destination = Destination(
+        org_id=org_id, label=label, type=type, config=config, tags=tags, protocol=protocol
+    )
     with transaction.atomic():
         _give_keys(destination, {"credential_id": credential_id, "signing_key_id": signing_key_id})
         return saved(destination)
@@ -163,13 +167,22 @@ def _make_sink(org_id: int) -> Destination:
     live = Destination.objects.of_org(org_id)
     sink: Destination | None = live.filter(type=Kind.DEFAULT_SINK).first()
     if sink is None:
-        taken = set(live.filter(label__startswith=SINK_LABEL).values_list("label", flat=True))
-        numbered = (f"{SINK_LABEL} {number}" for number in itertools.count(2))
-        label = next(name for name in itertools.chain([SINK_LABEL], numbered) if name not in taken)
+        acting.tell()
         sink = Destination.objects.create(
-            org_id=org_id, label=label, type=Kind.DEFAULT_SINK, config={}
+            org_id=org_id,
+            label=find_free_label(org_id=org_id, wanted=SINK_LABEL),
+            type=Kind.DEFAULT_SINK,
+            config={},
         )
     return sink
+
+
+def find_free_label(*, org_id: int, wanted: str) -> str:
+    """The label, with a number behind it where another destination has it."""
+    alike = Destination.objects.of_org(org_id).filter(label__startswith=wanted)
+    taken = set(alike.values_list("label", flat=True))
+    numbered = (f"{wanted} {number}" for number in itertools.count(2))
+    return next(name for name in itertools.chain([wanted], numbered) if name not in taken)
 
 
 def create_credential(  # noqa: PLR0913 -- a row's columns, all by keyword

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Greatest, Now
 
 from config.errors import ConflictError, RuleError
 from destinations import services
 from destinations.authorizing import signing
+from destinations.models import Destination, Protocol
 from orgs import encryption
+from orgs import services as orgs
 from orgs.models import Organization, SigningKey
 
 # So long the former key signs as well, for receivers to learn the new one.
@@ -36,10 +41,15 @@ def create_signing_key(
 
 
 @transaction.atomic
-def rename_signing_key(*, key: SigningKey, label: str) -> SigningKey:
-    """The key under another label."""
+def update_signing_key(*, key: SigningKey, changes: Mapping[str, Any]) -> SigningKey:
+    """The key with another label, or with another time from which it signs for the gateway."""
     services.lock_live(key)
-    key.label = label
+    key.label = changes.get("label", key.label)
+    if "signs_gateway_from" in changes:
+        moment = changes["signs_gateway_from"]
+        # Whoever was told to before it came is told off, however long ago this one says it was.
+        from_then = Greatest(Value(moment, DateTimeField()), Now())
+        key.signs_gateway_from = from_then if moment else None
     key.updated_at = Now()
     return services.saved(key)
 
@@ -67,15 +77,29 @@ def delete_signing_key(*, key: SigningKey) -> SigningKey:
     """The key, deleted, and its secrets gone; 409 with the live destinations that use it."""
     services.lock_live(key)
     services.refuse_used(key, code="SIGNING_KEY_IN_USE")
+    _refuse_signer(key)
     key.secret = key.previous = ""
     key.previous_until = None
     key.deleted_at = key.updated_at = Now()
     return services.saved(key)
 
 
+def _refuse_signer(key: SigningKey) -> None:
+    """Refuse to delete the key that gateway destinations without one of their own depend on."""
+    bound = Destination.objects.of_org(key.org_id).filter(
+        protocol=Protocol.GATEWAY, signing_key=None
+    )
+    if SigningKey.objects.signing_gateway(key.org_id) == key and bound.exists():
+        raise ConflictError(
+            f"{key} signs what goes to gateway actions. Let another key sign first "
+            "(`signs_gateway_from`).",
+            code="SIGNING_KEY_IN_USE",
+        )
+
+
 def _read(secret: str | None) -> str:
     if secret is None:
-        return signing.make_key()
+        return orgs.make_signing_secret()
     try:
         signing.read_key(secret)
     except signing.NotAKeyError as error:

@@ -94,11 +94,12 @@ def try_destination(
             keys=keys.of_destination(destination.pk),
             is_test=True,
             destination_id=destination.pk,
+            protocol=destination.protocol,
         )
         with slots.left() as may_wait:
             if not may_wait:
                 raise BusyError("Too many are waiting for something just now: try again later.")
-            outcome = asyncio.run(_deliver(attempt))
+            outcome = run(attempt, SECONDS)
             milliseconds = round(1_000 * (time.monotonic() - began))
         return Trial(outcome, milliseconds)
 
@@ -120,11 +121,16 @@ def _turn(org_id: int) -> Iterator[None]:
         _running.release()
 
 
-async def _deliver(attempt: Attempt) -> Outcome:
+def run(attempt: Attempt, seconds: float) -> Outcome:
+    """What comes of an attempt that has so many seconds. The caller has left its slot meanwhile."""
+    return asyncio.run(_deliver(attempt, seconds))
+
+
+async def _deliver(attempt: Attempt, seconds: float) -> Outcome:
     asyncio.get_running_loop().set_default_executor(Unwaited(4, thread_name_prefix="trial"))
     try:
         async with (
-            asyncio.timeout(SECONDS + GRACE_SECONDS),
+            asyncio.timeout(seconds + GRACE_SECONDS),
             outbound.open_session(
                 allow_private=settings.ALLOW_PRIVATE_NETWORKS, connections=4
             ) as session,
@@ -132,5 +138,5 @@ async def _deliver(attempt: Attempt) -> Outcome:
         ):
             return await kinds.deliver(attempt, clients)
     except TimeoutError:
-        message = f"It has not ended within {SECONDS + GRACE_SECONDS:.0f} seconds."
+        message = f"It has not ended within {seconds + GRACE_SECONDS:.0f} seconds."
         return Outcome(Verdict.AMBIGUOUS, message, said=False, sent=True)

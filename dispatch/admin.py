@@ -22,6 +22,7 @@ from destinations.admin.destinations import DestinationAdmin
 from destinations.kinds import is_pushed
 from destinations.models import Destination
 from dispatch import advice, services
+from dispatch.approval_admin import Approving, find_hidden
 from dispatch.lane_admin import LaneAdmin, LaneUseAdmin
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Lane, LaneUse, Status
 from dispatch.overview import COLOURS
@@ -160,15 +161,15 @@ def link_to_record(record_id: int) -> SafeString:
     return format_html('<a href="{}" class="text-link">action {}</a>', url, record_id)
 
 
-class RecordAdmin(Window, LongTable):
-    """Actions: a window with two buttons. Nothing here counts or sorts the whole table.
+class RecordAdmin(Window, Approving, LongTable):
+    """Actions: a window with a few buttons. Nothing here counts or sorts the whole table.
 
     Registered in `operations`, which knows what is done in bulk.
     """
 
     inlines = (EventInline,)
     actions = ("cancel_selected", "replay_selected")
-    actions_detail = ("replay", "cancel")
+    actions_detail = ("approve", "deny", "replay", "cancel")
     list_display = (
         "id", "status_label", "definition", "destination", "org", "attempt", "created_at",
         "available_at", "error",
@@ -244,12 +245,10 @@ class RecordAdmin(Window, LongTable):
         return (queryset.filter(definition__variant=term) if term else queryset), False
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Cancel while it is open, replay once it is over."""
-        record = self.get_object(request, object_id)
-        over = record is not None and record.completed_at is not None
-        hidden = "cancel" if over else "replay"
+        """Decide on it while it is held, cancel while it is open, replay once it is over."""
+        hidden = find_hidden(self.get_object(request, object_id))
         buttons = super().get_actions_detail(request, object_id)
-        return [button for button in buttons if not button.action_name.endswith(f"_{hidden}")]
+        return [button for button in buttons if not button.action_name.endswith(hidden)]
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may cancel and replay."""

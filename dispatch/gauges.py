@@ -40,7 +40,8 @@ SELECT l.id,
   running.count, running.count + ack_wait.count, queued.count, scheduled.count, oldest.due_at,
   floor(extract(epoch FROM now() - oldest.due_at))::bigint, next.due_at,
   ARRAY(SELECT u.variant FROM dispatch_laneuse u WHERE u.lane_id = l.id
-        ORDER BY u.variant LIMIT {NAMED_VARIANTS})
+        ORDER BY u.variant LIMIT {NAMED_VARIANTS}),
+  held.count
 FROM dispatch_lane l
 JOIN destinations_destination d ON d.id = l.destination_id
 CROSS JOIN LATERAL (
@@ -64,6 +65,12 @@ CROSS JOIN LATERAL (
     WHERE {_SCHEDULED} LIMIT {COUNTED + 1}
   ) counted
 ) scheduled
+CROSS JOIN LATERAL (
+  SELECT count(*) FROM (
+    SELECT FROM dispatch_actionrecord r
+    WHERE r.lane_id = l.id AND r.status = 'held' LIMIT {COUNTED + 1}
+  ) counted
+) held
 CROSS JOIN LATERAL (
   SELECT min(available_at) AS due_at FROM (
     (SELECT r.available_at FROM dispatch_actionrecord r
@@ -114,7 +121,7 @@ IN_STATE = {
 class Gauge:
     """A lane, and what is in it at this moment by the database's clock.
 
-    `queued` and `scheduled` are exact up to 10,000; one more stands for any number more.
+    `queued`, `scheduled` and `held` are exact up to 10,000; one more stands for any number more.
     """
 
     lane: Lane
@@ -127,6 +134,7 @@ class Gauge:
     oldest_due_seconds: int | None
     next_due_at: datetime | None
     variants: Sequence[str]
+    held: int = 0
 
     @property
     def room(self) -> int:

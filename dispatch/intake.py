@@ -28,14 +28,17 @@ from dispatch.settlement import PULL, WAKE
 
 T = TypeVar("T")
 DAYS_AHEAD = 30
+NOT_ALLOWED = "VARIANT_NOT_ALLOWED"
+# How long a held action waits for somebody to approve it.
+APPROVAL_HOURS = 24
 # The definition and the default route behind each (name, version) asked for.
 RESOLVE = f"""
 SELECT q.name, q.version, d.id, d.variant, d.version, t.id, t.type,
-  now() + interval '{DAYS_AHEAD} days'
+  now() + interval '{DAYS_AHEAD} days', d.requires_approval
 FROM unnest(%(names)s::text[], %(versions)s::int[]) AS q(name, version)
 JOIN actions_definitionname n ON n.org_id = %(org)s AND n.name = q.name
 JOIN LATERAL (
-  SELECT a.id, a.variant, a.version FROM actions_actiondefinition a
+  SELECT a.id, a.variant, a.version, a.requires_approval FROM actions_actiondefinition a
   WHERE a.org_id = n.org_id AND a.variant = n.variant AND a.deleted_at IS NULL
     AND CASE WHEN q.version IS NOT NULL THEN a.version = q.version
              WHEN n.kind = 'alias' THEN a.id = n.definition_id
@@ -49,6 +52,7 @@ SCHEMAS = "SELECT id, schema::text FROM actions_actiondefinition WHERE id = ANY(
 # A sink settles in this statement; what is due at once wakes, at commit, the dispatchers or those
 # who wait to pull it.
 # A destination that is deleted meanwhile is waited for, and then none of them is stored.
+# What needs approval goes nowhere: its event says who handed in what, and that is what is approved.
 STORE = f"""
 WITH live AS MATERIALIZED (
   SELECT id FROM destinations_destination
@@ -56,29 +60,35 @@ WITH live AS MATERIALIZED (
   ORDER BY id FOR KEY SHARE
 ), action AS MATERIALIZED (
   SELECT nextval('dispatch_actionrecord_id_seq') AS id, a.*,
-    CASE WHEN a.sink THEN 'succeeded' WHEN a.starts_at > now() THEN 'scheduled'
-         ELSE 'queued' END AS status
+    CASE WHEN a.held THEN 'held' WHEN a.sink THEN 'succeeded'
+         WHEN a.starts_at > now() THEN 'scheduled' ELSE 'queued' END AS status
   FROM unnest(
     %(definitions)s::bigint[], %(destinations)s::bigint[], %(lanes)s::bigint[],
     %(sinks)s::bool[], %(pushes)s::bool[], %(starts)s::timestamptz[], %(timeouts)s::int[],
-    %(tags)s::text[], %(replays)s::bigint[], %(inputs)s::text[]
+    %(tags)s::text[], %(replays)s::bigint[], %(inputs)s::text[], %(helds)s::bool[]
   ) WITH ORDINALITY AS a(definition_id, destination_id, lane_id, sink, push, starts_at, timeout,
-                         tags, replay_of, input, position)
+                         tags, replay_of, input, held, position)
   WHERE %(distinct)s = (SELECT count(*) FROM live)
 ), stored AS (
   INSERT INTO dispatch_actionrecord (id, org_id, definition_id, destination_id, lane_id, status,
     push, attempt, failures, available_at, timeout, deadline_at, tags, replay_of, error_message,
-    completed_at)
+    timeout_at, completed_at)
   SELECT id, %(org)s, definition_id, destination_id, lane_id, status, push, 0, 0,
     greatest(starts_at, now()), timeout, now() + timeout * interval '1 second', tags::jsonb,
-    replay_of, '', CASE WHEN sink THEN now() END
+    replay_of, '', CASE WHEN held THEN now() + interval '{APPROVAL_HOURS} hours' END,
+    CASE WHEN status = 'succeeded' THEN now() END
   FROM action
 ), payload AS (
   INSERT INTO dispatch_actionpayload (record_id, input) SELECT id, input::json FROM action
 ), event AS (
-  INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at)
-  SELECT id, kind, status, 0, greatest(starts_at, now()) FROM action, LATERAL (
-    VALUES ('{ActionEvent.Kind.ACCEPTED}', true), ('{ActionEvent.Kind.SUNK}', sink)
+  INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at, detail)
+  SELECT id, kind, status, 0, greatest(starts_at, now()), CASE WHEN kind = '{ActionEvent.Kind.HELD}'
+    THEN jsonb_build_object('by', %(actor)s::text, 'definition', definition_id::text,
+      'sha256', encode(sha256(convert_to(input, 'UTF8')), 'hex'),
+      'expires_at', now() + interval '{APPROVAL_HOURS} hours') END
+  FROM action, LATERAL (
+    VALUES ('{ActionEvent.Kind.ACCEPTED}', true), ('{ActionEvent.Kind.HELD}', held),
+      ('{ActionEvent.Kind.SUNK}', status = 'succeeded')
   ) AS happened(kind, did) WHERE did
 )
 SELECT id, status, greatest(starts_at, now()),
@@ -99,7 +109,8 @@ class DestinationGoneError(ConflictError):
 class Submission:
     """One action as a client hands it in. Its shape is checked, its contract not yet.
 
-    `body` are the bytes of the input that are stored and delivered.
+    `body` are the bytes of the input that are stored and delivered; `allowed` are the variants
+    that the client may hand in, None for all.
     """
 
     name: str
@@ -108,6 +119,7 @@ class Submission:
     version: int | None = None
     timeout: int | None = None
     available_at: datetime | None = None
+    allowed: frozenset[str] | None = None
     body: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,6 +149,7 @@ class Route:
     kind: str | None
     # Nothing may be put off until later than this, by the database's clock.
     farthest: datetime
+    requires_approval: bool = False
 
     @property
     def is_sink(self) -> bool:
@@ -170,12 +183,24 @@ class Accepted:
 Results = list[Accepted | list[Fault]]
 
 
+def bind(
+    submissions: Sequence[Submission | list[Fault]], allowed: frozenset[str] | None
+) -> Sequence[Submission | list[Fault]]:
+    """The submissions of a client that may hand in these variants only; None is all."""
+    if allowed is None:
+        return submissions
+    return [
+        replace(one, allowed=allowed) if isinstance(one, Submission) else one for one in submissions
+    ]
+
+
 def accept(
     org_id: int,
     submissions: Sequence[Submission | list[Fault]],
     *,
     atomic: bool,
     show: Callable[[Results], Any] = list,
+    actor: str = "",
 ) -> Any:
     """For each submission, in order: the stored action, or what is wrong with it; as `show` shows.
 
@@ -188,7 +213,7 @@ def accept(
     def store_judged(judged: Sequence[Routed | list[Fault]]) -> Any:
         # One action is one statement, which leaves nothing behind where it fails.
         with transaction.atomic() if several else nullcontext():
-            return show(_store_judged(org_id, judged, atomic=atomic))
+            return show(_store_judged(org_id, judged, atomic=atomic, actor=actor))
 
     return _store_when_judged(org_id, submissions, store_judged)
 
@@ -199,6 +224,7 @@ def answer_once(
     *,
     atomic: bool,
     show: Callable[[Results], Any],
+    actor: str = "",
 ) -> idempotency.Answer:
     """The same for a call with a key, as bytes: what it was answered first, however often it comes.
 
@@ -213,7 +239,7 @@ def answer_once(
             faster = idempotency.take(call)
             if faster is not None:
                 return faster
-            data = show(_store_judged(call.org_id, judged, atomic=atomic))
+            data = show(_store_judged(call.org_id, judged, atomic=atomic, actor=actor))
             return idempotency.keep(call, orjson.dumps(data))
 
     return _store_when_judged(call.org_id, submissions, store_judged)
@@ -227,15 +253,16 @@ def _store_when_judged(
     """What storing gives, of the judged submissions."""
     deadline = judge.set_deadline()
     try:
-        return store_judged(_judge_all(org_id, submissions, deadline))
+        return store_judged(judge_all(org_id, submissions, deadline))
     except DestinationGoneError:
         # Routed anew, they go where its definitions lead now.
-        return store_judged(_judge_all(org_id, submissions, deadline))
+        return store_judged(judge_all(org_id, submissions, deadline))
 
 
-def _judge_all(
+def judge_all(
     org_id: int, submissions: Sequence[Submission | list[Fault]], deadline: float
 ) -> list[Routed | list[Fault]]:
+    """For each submission: where it goes, or what is wrong with it. Nothing is stored."""
     routes = resolve(
         org_id, {(one.name, one.version) for one in submissions if isinstance(one, Submission)}
     )
@@ -244,16 +271,24 @@ def _judge_all(
     ]
 
 
-def _store_judged(org_id: int, judged: Sequence[Routed | list[Fault]], *, atomic: bool) -> Results:
+def _store_judged(
+    org_id: int, judged: Sequence[Routed | list[Fault]], *, atomic: bool, actor: str
+) -> Results:
     if atomic and any(isinstance(one, list) for one in judged):
         return _none_of(judged)
-    keys = {lane_key(one.route, one.tags) for one in judged if isinstance(one, Routed)}
-    placed = lanes.place(org_id, keys)
-    results = [_in_lane(one, placed) if isinstance(one, Routed) else one for one in judged]
+    results = place_all(org_id, judged)
     if atomic and any(isinstance(one, list) for one in results):
         return _none_of(results)
-    stored = iter(store(org_id, [one for one in results if isinstance(one, Routed)]))
+    routed = [one for one in results if isinstance(one, Routed)]
+    stored = iter(store(org_id, routed, actor=actor))
     return [next(stored) if isinstance(one, Routed) else one for one in results]
+
+
+def place_all(org_id: int, judged: Sequence[Routed | list[Fault]]) -> list[Routed | list[Fault]]:
+    """The actions, each in its lane, which is made where it is new."""
+    keys = {lane_key(one.route, one.tags) for one in judged if isinstance(one, Routed)}
+    placed = lanes.place(org_id, keys)
+    return [_in_lane(one, placed) if isinstance(one, Routed) else one for one in judged]
 
 
 def resolve(
@@ -273,10 +308,7 @@ def resolve(
             cursor.execute(SCHEMAS, [list(unknown)])
             for definition_id, schema in cursor.fetchall():
                 validators.add(definition_id, schema.encode())
-    return {
-        (name, asked): Route(definition_id, variant, version, destination_id, kind, farthest)
-        for name, asked, definition_id, variant, version, destination_id, kind, farthest in rows
-    }
+    return {(name, asked): Route(*route) for name, asked, *route in rows}
 
 
 def lane_key(route: Route, tags: dict[str, str]) -> lanes.LaneKey | None:
@@ -286,8 +318,8 @@ def lane_key(route: Route, tags: dict[str, str]) -> lanes.LaneKey | None:
     return lanes.LaneKey(route.destination_id, route.variant, lanes.canonical_tags(tags))
 
 
-def store(org_id: int, actions: Sequence[Routed]) -> list[Accepted]:
-    """Store the actions, all or none, in one statement.
+def store(org_id: int, actions: Sequence[Routed], *, actor: str = "") -> list[Accepted]:
+    """Store the actions, all or none, in one statement. `actor` is who hands them in.
 
     Raises `DestinationGoneError` where a destination was deleted since they were routed.
     """
@@ -310,6 +342,8 @@ def store(org_id: int, actions: Sequence[Routed]) -> list[Accepted]:
         "tags": [orjson.dumps(action.tags).decode() for action in actions],
         "replays": [action.replay_of for action in actions],
         "inputs": [action.input.decode() for action in actions],
+        "helds": [route.requires_approval for route in routes],
+        "actor": actor,
     }
     with connection.cursor() as cursor:
         cursor.execute(STORE, parameters)
@@ -326,6 +360,9 @@ def _judge(
     routes: dict[tuple[str, int | None], Route], one: Submission, deadline: float
 ) -> Routed | list[Fault]:
     route = routes.get((one.name, one.version))
+    # Whoever may not hand it in is not told whether there is one.
+    if one.allowed is not None and (route.variant if route else one.name) not in one.allowed:
+        return [Fault(NOT_ALLOWED, f"This key does not hand in {one.name!r}.", "/variant")]
     if route is None:
         asked = one.name if one.version is None else f"{one.name} version {one.version}"
         return [Fault("UNKNOWN_VARIANT", f"There is no action {asked!r}.", "/variant")]

@@ -91,7 +91,14 @@ class LaneAdmin(SavedByService, LongTable):
         ),
         (
             "Work",
-            {"fields": (("running", "unsettled"), ("queued", "scheduled"), ("oldest_due", "next"))},
+            {
+                "fields": (
+                    ("running", "unsettled"),
+                    ("queued", "scheduled"),
+                    ("oldest_due", "next"),
+                    "held",
+                )
+            },
         ),
         (
             "Limits",
@@ -107,7 +114,7 @@ class LaneAdmin(SavedByService, LongTable):
     )
     readonly_fields = (
         "state", "explanation", "destination", "shown_tags", "org", "created_at", "running",
-        "unsettled", "queued", "scheduled", "oldest_due", "next", "running_limit",
+        "unsettled", "queued", "scheduled", "held", "oldest_due", "next", "running_limit",
         "unsettled_limit", "reason", "moved_at", "paused_until", "opened",
     )  # fmt: skip
 
@@ -146,6 +153,11 @@ class LaneAdmin(SavedByService, LongTable):
     def scheduled(self, lane: Lane) -> str:
         """How many are to be tried later."""
         return show_count(gauge_of(lane).scheduled)
+
+    @admin.display(description="held")
+    def held(self, lane: Lane) -> str:
+        """How many wait for approval."""
+        return show_count(gauge_of(lane).held)
 
     @admin.display(description="oldest due")
     def oldest_due(self, lane: Lane) -> str:

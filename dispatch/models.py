@@ -86,6 +86,7 @@ class Status(models.TextChoices):
 
     QUEUED = "queued"
     SCHEDULED = "scheduled"
+    HELD = "held"
     RUNNING = "running"
     ACK_WAIT = "ack_wait"
     SUCCEEDED = "succeeded"
@@ -93,7 +94,7 @@ class Status(models.TextChoices):
     CANCELED = "canceled"
 
 
-OPEN = (Status.QUEUED, Status.SCHEDULED, Status.RUNNING, Status.ACK_WAIT)
+OPEN = (Status.QUEUED, Status.SCHEDULED, Status.HELD, Status.RUNNING, Status.ACK_WAIT)
 IN_FLIGHT = (Status.RUNNING, Status.ACK_WAIT)
 _IN_FLIGHT = Q(status__in=IN_FLIGHT)
 
@@ -119,7 +120,8 @@ class ActionRecord(models.Model):
     """One action. Narrow, unpartitioned, and only its unfinished rows are indexed for claims.
 
     `attempt` is the current or next delivery, from 0. `timeout_at` ends the current attempt:
-    the lease of a running one, the settlement deadline of one in `ack_wait`.
+    the lease of a running one, the settlement deadline of one in `ack_wait`; of a held one it ends
+    the time in which it may be approved.
     """
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
@@ -143,6 +145,9 @@ class ActionRecord(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
     error_message = models.TextField(blank=True, default="")
     replay_of = models.BigIntegerField(null=True, blank=True)
+    once = models.BooleanField(
+        db_default=False, help_text="Whether its first attempt is its last: somebody waits for it."
+    )
     created_at = models.DateTimeField(db_default=TransactionNow())
     updated_at = models.DateTimeField(db_default=TransactionNow())
 
@@ -150,6 +155,7 @@ class ActionRecord(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        permissions = (("approve_actionrecord", "Can approve and deny held actions"),)
         indexes = (
             # claims.CLAIM: the oldest due rows of a lane, and which lanes have any.
             models.Index(
@@ -177,7 +183,11 @@ class ActionRecord(models.Model):
                 condition=Q(status=Status.SCHEDULED) | Q(status=Status.QUEUED, push=False),
                 name="record_waiting",
             ),
-            # claims.PROMOTE: leases and settlement deadlines that have passed.
+            # gauges.COUNT and the overview: what waits for somebody to approve it.
+            models.Index(
+                fields=("lane", "id"), condition=Q(status=Status.HELD), name="record_held"
+            ),
+            # claims.PROMOTE: leases, settlement deadlines and times to approve that have passed.
             # By its own column alone, or a count of what is in flight might go through all of it.
             models.Index(
                 fields=("timeout_at",),
@@ -247,6 +257,10 @@ class ActionEvent(models.Model):
 
         ACCEPTED = "accepted"
         SUNK = "sunk", "kept by a default sink"
+        HELD = "held", "held, waiting for approval"
+        APPROVED = "approved"
+        DENIED = "denied"
+        APPROVAL_EXPIRED = "approval_expired", "nobody approved it in time"
         # Of actions that were accepted when there was no way yet to deliver or pull them.
         NOT_DELIVERABLE = "not_deliverable", "the destination's type was not delivered"
         PULLED = "pulled", "pulled, waiting for its settlement"

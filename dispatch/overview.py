@@ -18,6 +18,7 @@ FAILURES = 10
 COLOURS = {
     Status.QUEUED: "info",
     Status.SCHEDULED: "",
+    Status.HELD: "warning",
     Status.RUNNING: "primary",
     Status.ACK_WAIT: "warning",
     Status.SUCCEEDED: "success",
@@ -51,6 +52,7 @@ def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "counts": count_by_status(),
         "counted": COUNTED,
         "oldest_due": find_oldest_due(),
+        "held": count_held(),
         "failed": failed.order_by("-id")[:FAILURES],
     }
     return context | {"overview": overview}
@@ -64,6 +66,11 @@ def count_by_status() -> list[tuple[Status, int, str]]:
     counted = recent.order_by().values_list("status").annotate(Count("id"))
     counts = dict(counted)
     return [(status, counts.get(status, 0), COLOURS[status]) for status in Status]
+
+
+def count_held() -> int:
+    """How many actions wait for somebody to approve them, however long ago they were accepted."""
+    return ActionRecord.objects.filter(status=Status.HELD).order_by()[:COUNTED].count()
 
 
 def find_oldest_due() -> datetime | None:

@@ -19,9 +19,10 @@ DEFAULT_PULLED = 10
 
 
 class WorkerView(CallerView):
-    """A view for workers, with any live key of the organization."""
+    """A view for workers."""
 
     authentication_classes = (IngressAuthentication,)
+    manages = False
     tag = "sdk"
     security = [{"apiKey": []}, {"authorization": []}]
 

@@ -20,9 +20,15 @@ from dispatch.models import ActionRecord, ActionRecordQuerySet
 from dispatch.schemas import SHOWN_STATUS
 
 TAG_PREFIX = "tag."
+# The members of an object stand in a query by themselves: these are the names that a caller sends.
 TAG_PARAMETER = OpenApiParameter(
     "tag",
-    {"type": "object", "additionalProperties": {"type": "string"}},
+    {
+        "type": "object",
+        "maxProperties": 16,
+        "propertyNames": {"pattern": r"^tag\.", "minLength": 5, "maxLength": 132},
+        "additionalProperties": {"type": "string", "maxLength": 256},
+    },
     description="`tag.<key>=<value>`, as often as there are tags.",
 )
 # Not by status: what is shown as `queued` is stored as two, and `?status=` knows that.

@@ -1,4 +1,5 @@
-"""Settlements that workers report, counted by lane: a full round may raise its unsettled limit.
+"""What web processes see of lanes: settlements that workers report, a full round of which may
+raise the unsettled limit, and answers to what is delivered while its caller waits.
 
 A settlement costs no statement more until its lane's round is full.
 """
@@ -9,10 +10,11 @@ import threading
 from collections import Counter
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from dispatch import limits, throttle
 from dispatch.limits import START, Observation, Seen
-from dispatch.throttle import Throttle
+from dispatch.throttle import Moves, Throttle
 
 # Whether a lane `l` has been filled by those who pull since its limits last moved.
 IS_FILLED = "coalesce(l.filled_at > coalesce(l.moved_at, l.created_at), false)"
@@ -65,9 +67,25 @@ def count_settled(lane_id: int, settled: int = 1) -> None:
             for _ in range(count):
                 rounds.throttle.observe(lane_id, limits.observe_settlement, good)
             moves = rounds.throttle.start_moves()
-        if moves:
-            cursor.execute(throttle.MOVE, moves.parameters)
-            won = [row[0] for row in cursor.fetchall()]
-            with rounds.lock:
-                # Who has lost begins a new round with what the winner wrote.
-                rounds.throttle.forget(rounds.throttle.end_moves(moves, won))
+        _write(cursor, moves)
+
+
+def observe_answer(lane_id: int, answer: Observation) -> None:
+    """A delivery that this process has made by itself was answered so."""
+    with connection.cursor() as cursor:
+        cursor.execute(throttle.READ, [[lane_id]])
+        _, *columns = cursor.fetchone()
+        with rounds.lock:
+            rounds.throttle.learn(lane_id, columns)
+            rounds.throttle.observe(lane_id, limits.observe_answer, answer)
+            moves = rounds.throttle.start_moves()
+        _write(cursor, moves)
+
+
+def _write(cursor: CursorWrapper, moves: Moves | None) -> None:
+    if moves:
+        cursor.execute(throttle.MOVE, moves.parameters)
+        won = [row[0] for row in cursor.fetchall()]
+        with rounds.lock:
+            # Who has lost begins a new round with what the winner wrote.
+            rounds.throttle.forget(rounds.throttle.end_moves(moves, won))

@@ -13,6 +13,7 @@ from dispatch.models import ActionEvent, Status
 
 MAX_TIMEOUT = 30 * 86_400
 MAX_BATCH = 1_000
+MAX_REASON = 1_000
 _SUBMISSION: dict[str, Any] = {
     "input": {"description": "The payload: any JSON that its contract admits."},
     "tags": TAGS,
@@ -141,6 +142,15 @@ SIGNALED: dict[str, Any] = {
     "required": ["status"],
     "properties": {"status": {"type": "string", "enum": ["ok"]}},
 }
+DECISION: dict[str, Any] = {
+    "title": "ApprovalDecision",
+    "type": "object",
+    "required": ["reason"],
+    "properties": {
+        "reason": {"type": "string", "minLength": 1, "maxLength": MAX_REASON, "pattern": "\\S"}
+    },
+    "additionalProperties": False,
+}
 EVENT: dict[str, Any] = {
     "title": "ActionEvent",
     "type": "object",
@@ -200,7 +210,10 @@ RECORD: dict[str, Any] = {
     "required": [*LISTED_RECORD["required"], "events"],
     "properties": _RECORD
     | {
-        "result": {"description": "What an MCP tool has given back; null where there is nothing."},
+        "result": {
+            "description": "What an MCP tool or a gateway action has given back; null where that "
+            "is nothing."
+        },
         "definition": DEFINITION,
         "events": {
             "type": "array",
@@ -287,6 +300,8 @@ LANE: dict[str, Any] = {
         "queued_exact": {"type": "boolean"},
         "scheduled": _COUNT | {"description": f"To be tried later: up to {COUNTED:,}."},
         "scheduled_exact": {"type": "boolean"},
+        "held": _COUNT | {"description": f"Waiting for approval: up to {COUNTED:,}."},
+        "held_exact": {"type": "boolean"},
         "oldest_due_at": nullable(TIMESTAMP),
         "oldest_due_seconds": nullable(_COUNT),
         "next_due_at": nullable(TIMESTAMP),

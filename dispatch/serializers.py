@@ -10,13 +10,13 @@ from django.conf import settings
 
 from actions.serializers import show_definition
 from config import validation
-from config.errors import BadRequestError, DomainError, Fault, NotFoundError
+from config.errors import BadRequestError, DomainError, Fault, ForbiddenError, NotFoundError
 from config.paging import MAX_ROW_ID
 from config.parsing import read_row_id, read_timestamp
 from dispatch import gauges, schemas
 from dispatch.advice import CAPS
 from dispatch.gauges import Gauge
-from dispatch.intake import Accepted, Submission
+from dispatch.intake import NOT_ALLOWED, Accepted, Submission
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
 from dispatch.pulls import Pulled
 
@@ -89,18 +89,23 @@ def read_advice(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def show_single(results: Sequence[Accepted | list[Fault]]) -> dict[str, Any]:
-    """The answer to one action; 400 with every fault of it."""
+    """The answer to one action; 400 with every fault of it, 403 where it is not the key's."""
     (result,) = results
     if isinstance(result, list):
-        raise BadRequestError.of(result)
+        raise _refusal_of(result)
     return show_accepted(result)
 
 
 def show_whole_batch(results: Sequence[Accepted | list[Fault]]) -> dict[str, Any]:
-    """The answer to a batch of all or none; 400 with every fault, at most 50, in it."""
+    """The answer to a batch of all or none; 400 or 403 with every fault, at most 50, in it."""
     if faults := list(_numbered(results)):
-        raise BadRequestError.of(faults[: validation.MAX_FAULTS])
+        raise _refusal_of(faults[: validation.MAX_FAULTS])
     return show_batch(results)
+
+
+def _refusal_of(faults: Sequence[Fault]) -> DomainError:
+    forbidden = any(fault.code == NOT_ALLOWED for fault in faults)
+    return ForbiddenError.of(faults) if forbidden else BadRequestError.of(faults)
 
 
 def _numbered(results: Sequence[Accepted | list[Fault]]) -> Iterator[Fault]:
@@ -237,6 +242,7 @@ def show_lane(gauge: Gauge) -> dict[str, Any]:
         "unsettled_cap": lane.unsettled_cap,
         **_show_count("queued", gauge.queued),
         **_show_count("scheduled", gauge.scheduled),
+        **_show_count("held", gauge.held),
         "oldest_due_at": gauge.oldest_due_at,
         "oldest_due_seconds": gauge.oldest_due_seconds,
         "next_due_at": gauge.next_due_at,

@@ -143,9 +143,8 @@ def replay_records(
     routed = [one for one in judged.values() if isinstance(one, Routed)]
     placed = lanes.place(org_id, {intake.lane_key(one.route, one.tags) for one in routed})
     results = {pk: _in_lane(one, placed) for pk, one in judged.items()}
-    stored = iter(
-        intake.store(org_id, [one for one in results.values() if isinstance(one, Routed)])
-    )
+    chosen_anew = [one for one in results.values() if isinstance(one, Routed)]
+    stored = iter(intake.store(org_id, chosen_anew, actor=cause.actor))
     answers = {pk: next(stored) if isinstance(one, Routed) else one for pk, one in results.items()}
     _tell_of_replays(answers, cause)
     return answers

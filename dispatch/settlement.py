@@ -73,7 +73,7 @@ _WRITE = """
 # What people and workers say: waits for whoever has a row locked, and tells which ones it ended.
 # A lane has room, or a retry is due: that wakes the dispatchers, and where it means something for
 # what is pulled, those who wait to pull it.
-FINISH = f"""{_END.format(lock="")}, written AS ({_WRITE})
+_FINISH = f"""{_END.format(lock="")}{{keep}}, written AS ({_WRITE})
 SELECT id, attempt, lane_id, CASE
     WHEN push THEN pg_notify('{WAKE}', '')
     WHEN status = 'queued' OR (status <> 'ack_wait' AND EXISTS (
@@ -84,6 +84,9 @@ SELECT id, attempt, lane_id, CASE
   END
 FROM changed
 """  # noqa: S608 -- constants only
+FINISH = _FINISH.format(keep="")
+# The same where there is a result.
+FINISH_KEEPING = _FINISH.format(keep=_KEEP)
 # What a dispatcher writes: what is late becomes an event, and one locked row keeps no other outcome
 # waiting. It tells which ones were locked.
 _FLUSH = f"""{_END.format(lock="SKIP LOCKED")}{{keep}}, left_over AS MATERIALIZED (
@@ -136,9 +139,23 @@ def _finish(
     endings: Sequence[Ending], statuses: Sequence[str] = IN_FLIGHT
 ) -> dict[tuple[int, int], int | None]:
     """The (record, attempt) of those that won, and the lane of each."""
+    has_results = any(ending.result is not None for ending in endings)
+    statement = FINISH_KEEPING if has_results else FINISH
     with connection.cursor() as cursor:
-        cursor.execute(FINISH, finish_parameters(endings, statuses=statuses))
+        cursor.execute(statement, finish_parameters(endings, statuses=statuses))
         return {(record_id, attempt): lane for record_id, attempt, lane, _ in cursor.fetchall()}
+
+
+def tell_late(ending: Ending) -> None:
+    """An event of an ending that has come too late to change anything."""
+    status = ActionRecord.objects.values_list("status", flat=True).get(pk=ending.record_id)
+    ActionEvent.objects.create(
+        record_id=ending.record_id,
+        kind=ActionEvent.Kind.LATE,
+        status=status,
+        attempt=ending.attempt,
+        detail=ending.detail,
+    )
 
 
 def ack(*, org_id: int, record_id: int, attempt: int) -> None:
@@ -174,7 +191,7 @@ def _settle(
     org_id: int, record_id: int, attempt: int, outcome: Outcome, *, retry: bool = True
 ) -> None:
     record = _find(org_id, record_id)
-    if retry:
+    if outcome.verdict is Verdict.ACK or (retry and not record.once):
         ending = retries.end_attempt(record_id, attempt, record.failures, outcome)
     else:
         ending = retries.fail(record_id, attempt, outcome, counted=True)

@@ -19,6 +19,8 @@ urlpatterns = [
     path(f"{_RECORDS}/<id:id>", views.RecordView.as_view()),
     path(f"{_RECORDS}/<id:id>/replay", views.ReplayView.as_view()),
     path(f"{_RECORDS}/<id:id>/cancel", views.CancelView.as_view()),
+    path(f"{_RECORDS}/<id:id>/approve", views.ApproveView.as_view()),
+    path(f"{_RECORDS}/<id:id>/deny", views.DenyView.as_view()),
     path(_LANES, lane_views.DefinitionLanesView.as_view()),
     path(f"{_LANES}/advice", lane_views.LaneAdviceView.as_view()),
     path(_DESTINATION, views.DeletableDestinationView.as_view()),

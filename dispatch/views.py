@@ -19,7 +19,16 @@ from destinations.models import Destination
 from destinations.schemas import DESTINATION
 from destinations.serializers import show_destination
 from destinations.views import DestinationView
-from dispatch import idempotency, intake, records, schemas, serializers, services, settlement
+from dispatch import (
+    approvals,
+    idempotency,
+    intake,
+    records,
+    schemas,
+    serializers,
+    services,
+    settlement,
+)
 from dispatch.intake import Submission
 from dispatch.models import ActionRecord
 from dispatch.retries import SETTLE_SECONDS
@@ -32,7 +41,7 @@ REPLAYED = "Idempotency-Replayed"
 KEY_PARAMETERS = [
     OpenApiParameter(
         IDEMPOTENCY_KEY,
-        {"type": "string", "minLength": 1, "maxLength": idempotency.MAX_KEY},
+        {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
         OpenApiParameter.HEADER,
         description="The same call under the same key has its effect once, and is given its "
         "first answer again for 24 hours. Another call under that key is 409.",
@@ -52,9 +61,10 @@ SUBMISSION_EXAMPLE = {
 
 
 class IngressView(CallerView):
-    """A view that hands in or settles actions, for any live key of the organization."""
+    """A view that hands in or settles actions."""
 
     authentication_classes = (IngressAuthentication,)
+    manages = False
     tag = "ingress"
     security = [{"apiKey": []}, {"authorization": []}]
 
@@ -81,13 +91,17 @@ class IngressView(CallerView):
     ) -> Response:
         """What `show` shows of the actions; with an idempotency key, what it showed first.
 
-        A key is compared by all that is `asked`.
+        A key is compared by all that is `asked`, and by the variants that the caller is bound to:
+        so nobody is given the answer to what they may not ask.
         """
         org_id, key = self.caller.org_id, request.headers.get(IDEMPOTENCY_KEY)
+        variants, actor = self.caller.variants, str(self.caller)
+        submissions = intake.bind(submissions, variants)
         if key is None:
-            return reply(intake.accept(org_id, submissions, atomic=atomic, show=show))
-        call = idempotency.Call.of(org_id, key, asked())
-        answer = intake.answer_once(call, submissions, atomic=atomic, show=show)
+            return reply(intake.accept(org_id, submissions, atomic=atomic, show=show, actor=actor))
+        content = asked() if variants is None else [asked(), sorted(variants)]
+        call = idempotency.Call.of(org_id, key, content)
+        answer = intake.answer_once(call, submissions, atomic=atomic, show=show, actor=actor)
         replied = reply(orjson.Fragment(answer.data))
         if answer.replayed:
             replied[REPLAYED] = "true"
@@ -271,6 +285,46 @@ class CancelView(OrgView):
         """The canceled action. A delivery under way may still happen; it changes nothing."""
         record = self.find_row(ActionRecord.objects.all(), id)
         services.cancel_record(record=record, actor=str(self.caller))
+        return reply(serializers.show_record(self.find_row(records.in_full(), id)))
+
+
+class ApproveView(OrgView):
+    """`/v1/orgs/{org_id}/actions/records/{id}/approve`."""
+
+    tag = "actions"
+
+    @operation(
+        summary="Approve a held action record",
+        description="It goes on its way. Not by whoever handed it in, and once only.",
+        body=schemas.DECISION,
+        data=schemas.RECORD,
+        refuses=ANY_REFUSAL,
+        example={"reason": "The customer has confirmed it by telephone."},
+    )
+    def post(self, request: Request, org_id: int, id: int, body: dict[str, Any]) -> Response:
+        """The action, which is due now, or when it was asked for."""
+        record = self.find_row(ActionRecord.objects.all(), id)
+        approvals.approve_record(record=record, actor=str(self.caller), reason=body["reason"])
+        return reply(serializers.show_record(self.find_row(records.in_full(), id)))
+
+
+class DenyView(OrgView):
+    """`/v1/orgs/{org_id}/actions/records/{id}/deny`."""
+
+    tag = "actions"
+
+    @operation(
+        summary="Deny a held action record",
+        description="It ends as canceled. A replay of it waits for approval again.",
+        body=schemas.DECISION,
+        data=schemas.RECORD,
+        refuses=ANY_REFUSAL,
+        example={"reason": "The customer has taken it back."},
+    )
+    def post(self, request: Request, org_id: int, id: int, body: dict[str, Any]) -> Response:
+        """The action, which is over."""
+        record = self.find_row(ActionRecord.objects.all(), id)
+        approvals.deny_record(record=record, actor=str(self.caller), reason=body["reason"])
         return reply(serializers.show_record(self.find_row(records.in_full(), id)))
 
 

@@ -6,12 +6,13 @@ from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
 
 from dispatch.admin import RecordAdmin
 from dispatch.models import ActionRecord
 from operations.bulk_admin import BulkOperationAdmin
-from operations.models import BulkOperation, Chore
-from orgs.windows import Window, badge, pretty
+from operations.models import COUNTS, BulkOperation, Chore, Usage
+from orgs.windows import LongTable, Window, badge, pretty
 
 TROUBLE_START = 120
 
@@ -75,6 +76,19 @@ class ChoreAdmin(Window, ModelAdmin):
     def result_in_full(self, chore: Chore) -> SafeString:
         """All that it did."""
         return pretty(chore.result)
+
+
+@admin.register(Usage)
+class UsageAdmin(Window, LongTable):
+    """What organizations use, by day and variant."""
+
+    ordering = ("-day", "org_id", "variant")
+    list_display = ("day", "org", "variant", *COUNTS)
+    list_display_links = None
+    list_select_related = ("org",)
+    list_filter = (("org", AutocompleteSelectFilter), ("day", RangeDateFilter))
+    list_filter_submit = True
+    search_fields = ("=variant",)
 
 
 def show_trouble(text: str) -> SafeString:

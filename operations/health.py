@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 
@@ -90,7 +90,7 @@ class Health:
 
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 where work can go on, with what calls for somebody all the same; else 503."""
-    health = cast("Health", cache.get_or_set("health", examine, KEPT_SECONDS))
+    health = cast("Health", caches["process"].get_or_set("health", examine, KEPT_SECONDS))
     return JsonResponse(health.describe(), status=200 if health.is_ready else 503)
 
 

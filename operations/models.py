@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from datetime import date
+from typing import Any, Self
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce, Now
 
 from orgs.models import Organization
 
@@ -148,3 +149,95 @@ class Chore(models.Model):
 
     def __str__(self) -> str:
         return self.name.replace("_", " ")
+
+
+COUNTS = ("accepted", "delivered", "failed", "canceled", "payload_bytes")
+
+
+class UsageQuerySet(models.QuerySet["Usage"]):
+    """Reading usage."""
+
+    def between(self, first: date, last: date) -> Self:
+        """What was used on these days, the last one included."""
+        return self.filter(day__range=(first, last))
+
+    def of_org(self, org_id: int) -> Self:
+        """The organization's."""
+        return self.filter(org_id=org_id)
+
+    def totals(self) -> dict[str, int]:
+        """The sum of each count; nothing is 0."""
+        return self.aggregate(**{name: Coalesce(Sum(name), 0) for name in COUNTS})
+
+    def by(self, column: str) -> models.QuerySet[Usage, dict[str, Any]]:
+        """The sum of each count for each day, or each variant, in their order.
+
+        They are `all_accepted` and so on, for the columns have the other names.
+        """
+        sums = {f"all_{name}": Sum(name) for name in COUNTS}
+        alike: models.QuerySet[Usage, dict[str, Any]] = self.order_by(column).values(column)
+        return alike.annotate(**sums)
+
+
+class Usage(models.Model):
+    """How much of a variant an organization has used on a day (UTC).
+
+    `accepted` and `payload_bytes` are of the actions that came on that day, the others of those
+    that ended on it, whenever they came.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    variant = models.CharField(max_length=255)
+    day = models.DateField()
+    accepted = models.BigIntegerField(default=0)
+    delivered = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    canceled = models.BigIntegerField(default=0)
+    payload_bytes = models.BigIntegerField(default=0)
+
+    objects = UsageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-day", "org", "variant")
+        verbose_name_plural = "usage"
+        constraints = (
+            # Also what a report of some days is read by.
+            models.UniqueConstraint(
+                fields=("org", "day", "variant"), name="usage_once_per_org_day_and_variant"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.variant} on {self.day}"
+
+
+class UsageProgress(models.Model):
+    """How far usage has been counted; whoever counts locks this one row.
+
+    All actions up to `last_id` are counted as accepted. `next_slice` is where a count that was
+    stopped goes on, and what had happened by `as_of` is counted.
+    """
+
+    last_id = models.BigIntegerField(default=0)
+    next_slice = models.BigIntegerField(default=0)
+    as_of = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"usage up to action {self.last_id}"
+
+
+class UsageSlice(models.Model):
+    """A range of action ids of which some are not over, and how many ends are counted of it."""
+
+    first_id = models.BigIntegerField(primary_key=True)
+    # As `usage` writes it: a list for each organization, variant and day.
+    counted = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ("first_id",)
+
+    def __str__(self) -> str:
+        return f"actions from {self.first_id}"

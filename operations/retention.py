@@ -8,13 +8,14 @@ disappears.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
 
-from operations import chores, partitions
+from operations import chores, partitions, usage
 from operations.chores import Report, Stop
 from operations.models import Chore
 from operations.partitions import EVENTS, PAYLOADS, Partition
@@ -26,8 +27,6 @@ RUN_SECONDS = 60.0
 # sweeps of rows: it is dropped whole, which costs nothing. What holds that up for longer than
 # as many days does so no more.
 SPARED_DAYS = 2
-# The end of what a sweep may look at where nothing is spared.
-FARTHEST = 2**63 - 1
 # Whether all that a partition holds is over and older than that. Most are judged by their
 # youngest action; only what is likely to go is looked through.
 IS_OVER = """
@@ -120,8 +119,9 @@ def drop_partitions(stop: Stop) -> Report:
     """Drop the partitions that no organization needs: those of payloads, then those of events."""
     dropped: list[str] = []
     stop = chores.within(RUN_SECONDS, stop)
+    end = _find_end(stop)
     for sweep in (PAYLOAD_SWEEP, HISTORY_SWEEP):
-        for partition in _find_over(sweep):
+        for partition in _find_over(sweep, end):
             if stop() or not partitions.drop(partition):
                 # It may be half detached; of a table, no other one can be until it is whole.
                 break
@@ -129,7 +129,13 @@ def drop_partitions(stop: Stop) -> Report:
     return Report({"dropped": dropped})
 
 
-def _find_over(sweep: Sweep) -> Iterator[Partition]:
+def _find_end(stop: Stop) -> int:
+    """The id at which what is not counted begins: nothing goes before its usage is counted."""
+    usage.count_accepted(stop)
+    return usage.find_counted() + 1
+
+
+def _find_over(sweep: Sweep, end: int) -> Iterator[Partition]:
     """The partitions that may go, one after the other: what can be replayed keeps its events.
 
     First those that a drop has begun with, whatever is kept for how long by now: nobody sees what
@@ -140,7 +146,8 @@ def _find_over(sweep: Sweep) -> Iterator[Partition]:
     held = set()
     if sweep is not PAYLOAD_SWEEP:
         held = {partition.number for partition in partitions.find_all(PAYLOADS)}
-    whole = (each for each in full if each.is_readable and each.number not in held)
+    counted = (each for each in full if each.end <= end)
+    whole = (each for each in counted if each.is_readable and each.number not in held)
     yield from (each for each in whole if _is_over(each, sweep))
 
 
@@ -174,6 +181,15 @@ class Batch:
     position: int
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Ids beyond `position` and below `end`, and whether none of greater ids are looked at."""
+
+    position: int
+    end: int
+    is_last: bool
+
+
 def _go_on(sweep: Sweep, stop: Stop) -> Report:
     """Go on where the last run ended. A sweep that has come to the young rows begins anew."""
     position = Chore.objects.filter(name=sweep.name).values_list("cursor", flat=True).first() or 0
@@ -181,8 +197,10 @@ def _go_on(sweep: Sweep, stop: Stop) -> Report:
     spared = [each for each in partitions.find_full(sweep.table) if _is_spared(each, sweep)]
     looked_at = deleted = 0
     stop = chores.within(RUN_SECONDS, stop)
+    farthest = _find_end(stop)
     while least is not None and not stop():
-        step = partial(_delete_batch, sweep, *_skip(spared, position), least)
+        span = _skip(spared, position, farthest)
+        step = partial(_delete_batch, sweep, span, least)
         batch = chores.insist(step)
         looked_at, deleted = looked_at + batch.looked_at, deleted + batch.deleted
         position = batch.position
@@ -192,27 +210,35 @@ def _go_on(sweep: Sweep, stop: Stop) -> Report:
 
 
 @transaction.atomic
-def _delete_batch(sweep: Sweep, position: int, end: int, least: int) -> Batch:
+def _delete_batch(sweep: Sweep, span: Span, least: int) -> Batch:
     """Delete what is over of the next rows. How far that is, is kept together with it."""
     with connection.cursor() as cursor:
-        cursor.execute(sweep.look, {"cursor": position, "end": end, "least": least})
+        within = {"cursor": span.position, "end": span.end, "least": least}
+        cursor.execute(sweep.look, within)
         seen, last, over, is_young = cursor.fetchone()
-        for statement in sweep.deletes if over else ():
-            cursor.execute(statement, [over])
-    reached = last if seen == BATCH else end - 1
-    if is_young or (end == FARTHEST and seen < BATCH):
+    if over:
+        _delete(sweep, over)
+    reached = last if seen == BATCH else span.end - 1
+    if is_young or (span.is_last and seen < BATCH):
         reached = 0
     Chore.objects.update_or_create(name=sweep.name, defaults={"cursor": reached})
     return Batch(seen, len(over), reached)
 
 
-def _skip(spared: list[Partition], position: int) -> tuple[int, int]:
-    """The position beyond what is spared, and the id where the next that is spared begins."""
+def _delete(sweep: Sweep, record_ids: list[int]) -> None:
+    keeping = usage.kept(record_ids) if sweep is HISTORY_SWEEP else nullcontext()
+    with keeping, connection.cursor() as cursor:
+        for statement in sweep.deletes:
+            cursor.execute(statement, [record_ids])
+
+
+def _skip(spared: list[Partition], position: int, farthest: int) -> Span:
+    """What may be looked at next: beyond what is spared, up to where the next that is begins."""
     by_number = {partition.number: partition for partition in spared}
     while here := by_number.get(partitions.number_of(position + 1)):
         position = here.end - 1
-    ahead = [partition.start for partition in spared if partition.start > position]
-    return position, min(ahead, default=FARTHEST)
+    ahead = [partition.start for partition in spared if position < partition.start < farthest]
+    return Span(position, min(ahead, default=farthest), is_last=not ahead)
 
 
 def _read_days(sweep: Sweep) -> tuple[Any, Any]:

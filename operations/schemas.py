@@ -79,6 +79,38 @@ PREVIEW: dict[str, Any] = {
         "filter": FILTER,
     },
 }
+_DAY: dict[str, Any] = {"type": "string", "format": "date"}
+_USED: dict[str, Any] = {
+    "accepted": _COUNT | {"description": "Actions that came."},
+    "delivered": _COUNT | {"description": "Actions that succeeded."},
+    "failed": _COUNT | {"description": "Actions that failed for good."},
+    "canceled": _COUNT | {"description": "Actions that were canceled."},
+    "payload_bytes": _COUNT | {"description": "Of the inputs of those that came, as stored."},
+}
+USAGE: dict[str, Any] = {
+    "title": "Usage",
+    "type": "object",
+    "required": ["org_id", "from", "to", "variant", "as_of", "totals", "items"],
+    "properties": {
+        "org_id": ROW_ID,
+        "from": _DAY,
+        "to": _DAY,
+        "variant": nullable({"type": "string"}),
+        "as_of": nullable(
+            TIMESTAMP | {"description": "All that had happened by this moment is counted."}
+        ),
+        "totals": {"type": "object", "required": list(_USED), "properties": _USED},
+        "items": {
+            "type": "array",
+            "description": "Days or variants of which nothing was used are left out.",
+            "items": {
+                "type": "object",
+                "required": list(_USED),
+                "properties": {"day": _DAY, "variant": {"type": "string"}} | _USED,
+            },
+        },
+    },
+}
 OPERATION: dict[str, Any] = {
     "title": "BulkOperation",
     "type": "object",

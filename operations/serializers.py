@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from operations.matching import Count
-from operations.models import BulkOperation
+from operations.models import COUNTS, BulkOperation
 from operations.services import DEFAULT_CAP, PREVIEWED, Terms
 
 
@@ -52,3 +52,8 @@ def show_operation(operation: BulkOperation) -> dict[str, Any]:
         "updated_at": operation.updated_at,
         "finished_at": operation.finished_at,
     }
+
+
+def show_used(rows: Iterable[Mapping[str, Any]], column: str) -> list[dict[str, Any]]:
+    """Sums, each with the day or the variant that it is of."""
+    return [{column: row[column]} | {name: row[f"all_{name}"] for name in COUNTS} for row in rows]

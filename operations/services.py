@@ -135,6 +135,12 @@ def _end(operation_id: int, status: str, message: str) -> bool:
     )
 
 
+def find_actor(operation_id: int) -> str:
+    """Who asked for it: what its job does is done in their name."""
+    asked = BulkOperation.objects.filter(pk=operation_id).values_list("actor", flat=True)
+    return asked.first() or "the worker"
+
+
 def fail_lost_operations() -> list[int]:
     """The operations that no job goes on with any more, failed now."""
     with connection.cursor() as cursor:

@@ -19,7 +19,9 @@ from procrastinate.contrib.django import app
 from procrastinate.tasks import Task
 
 from dispatch import services as dispatching
-from operations import chores, partitions, reconciliation, retention, services
+from login import services as login
+from operations import chores, partitions, reconciliation, retention, services, usage
+from orgs.audit import acting
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,8 @@ def chore(cron: str) -> Callable[[Work], Task]:
             pass_context=True,
         )
         def run(context: JobContext, timestamp: int) -> dict[str, Any]:
-            return chores.run(name, lambda: work(context.should_abort))
+            with acting.acting(acting.as_job(name)):
+                return chores.run(name, lambda: work(context.should_abort))
 
         # What the help of the worker tells of it.
         run.func.__doc__ = work.__doc__
@@ -89,6 +92,12 @@ def push_stranded(stop: chores.Stop) -> chores.Report:
     return chores.Report({"pushed": pushed})
 
 
+@chore("* * * * *")
+def roll_up_usage(stop: chores.Stop) -> chores.Report:
+    """What organizations use: what has been accepted, and what has ended since the last time."""
+    return usage.roll_up(stop)
+
+
 @chore("*/5 * * * *")
 def delete_payloads(stop: chores.Stop) -> chores.Report:
     """Payloads that their organization keeps no longer."""
@@ -105,6 +114,12 @@ def delete_history(stop: chores.Stop) -> chores.Report:
 def delete_idempotency_keys(stop: chores.Stop) -> chores.Report:
     """Keys of calls that may be repeated no longer."""
     return retention.delete_idempotency_keys(stop)
+
+
+@chore("33 * * * *")
+def delete_old_sessions(stop: chores.Stop) -> chores.Report:
+    """Sessions of browsers that are over."""
+    return chores.Report({"deleted": chores.insist(login.delete_old_sessions)})
 
 
 @chore("13 * * * *")
@@ -141,6 +156,11 @@ def fail_lost_operations(stop: chores.Stop) -> chores.Report:
 )
 def run_bulk_operation(context: JobContext, operation_id: int) -> None:
     """Goes on with a bulk operation for a while, and hands it on where there is more to do."""
+    with acting.acting(acting.as_job(services.JOB, services.find_actor(operation_id))):
+        _go_on_in_bulk(context, operation_id)
+
+
+def _go_on_in_bulk(context: JobContext, operation_id: int) -> None:
     until = time.monotonic() + TURN_SECONDS
     try:
         while services.advance(operation_id):

@@ -1,4 +1,4 @@
-"""Organizations, people and keys in the admin."""
+"""Organizations, users and keys in the admin."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from config.errors import RuleError
 from orgs import services
-from orgs.models import ApiKey, Membership, Organization, Permission, User
+from orgs.audit_admin import AuditEntryAdmin
+from orgs.models import ApiKey, AuditEntry, Organization, User
+from orgs.people_admin import PermissionsField
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
 
 admin.site.unregister(Group)
@@ -35,7 +37,9 @@ class OrganizationForm(forms.ModelForm):
 
     class Meta:
         model = Organization
-        fields = ("name", "slug", "payload_days", "history_days")
+        fields = (
+            "name", "slug", "payload_days", "history_days", "stripe_id", "usage_provider_id"
+        )  # fmt: skip
 
     def clean(self) -> dict[str, Any] | None:
         """The input, with what the API would refuse of it."""
@@ -61,6 +65,7 @@ class OrganizationAdmin(ModelAdmin):
     fieldsets = (
         *add_fieldsets,
         ("Retention", {"fields": (("payload_days", "history_days"),)}),
+        ("Billing", {"fields": (("stripe_id", "usage_provider_id"),)}),
         ("Facts", {"fields": ("tenant_id", "created_at", "updated_at")}),
     )
 
@@ -151,41 +156,30 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         return False
 
 
-@admin.register(Membership)
-class MembershipAdmin(ModelAdmin):
-    """Who is in which organization."""
-
-    list_display = ("user", "org", "shown_permissions", "created_at")
-    list_filter = (("org", AutocompleteSelectFilter),)
-    search_fields = ("user__email", "org__name")
-    autocomplete_fields = ("org", "user")
-    fields = ("org", "user", "permissions")
-
-    @admin.display(description="permissions")
-    def shown_permissions(self, member: Membership) -> str:
-        """What they may do there."""
-        return ", ".join(member.permissions)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        """With what its name is made of."""
-        rows: QuerySet = super().get_queryset(request)
-        return rows.select_related("user", "org")
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Permissions are ticked."""
-        if db_field.name == "permissions":
-            return forms.MultipleChoiceField(
-                choices=Permission.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
-            )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
-
-
 class KeyForm(ServiceForm):
     """A new key; its organization is its member's."""
 
+    permissions = PermissionsField(
+        required=False, help_text="None: all that its member has, now and later."
+    )
+    variants = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="One a line. The key then hands in actions of these, and does nothing else.",
+    )
+
     class Meta:
         model = ApiKey
-        fields = ("member", "description", "expires_at")
+        fields = ("member", "description", "expires_at", "permissions", "variants")
+
+    def clean_permissions(self) -> list[str] | None:
+        """Those ticked; nothing ticked is no limit."""
+        return self.cleaned_data["permissions"] or None
+
+    def clean_variants(self) -> list[str] | None:
+        """Those written; nothing written is no limit."""
+        lines = [line.strip() for line in self.cleaned_data["variants"].splitlines()]
+        return list(dict.fromkeys(filter(None, lines))) or None
 
 
 @admin.register(ApiKey)
@@ -202,9 +196,23 @@ class ApiKeyAdmin(SavedByService, SoftlyDeleted):
     empty_value_display = "never"
     fieldsets = (
         (None, {"fields": ("description", "masked", "state", "org", "member")}),
+        ("Limits", {"fields": ("shown_permissions", "shown_variants")}),
         ("Times", {"fields": ("created_at", "last_used_at", "expires_at", "deleted_at")}),
     )
-    add_fieldsets = ((None, {"fields": ("member", "description", "expires_at")}),)
+    add_fieldsets = (
+        (None, {"fields": ("member", "description", "expires_at")}),
+        ("Limits", {"fields": ("permissions", "variants")}),
+    )
+
+    @admin.display(description="permissions")
+    def shown_permissions(self, key: ApiKey) -> str:
+        """What the key may do at most."""
+        return ", ".join(key.permissions) if key.permissions else "those of its member"
+
+    @admin.display(description="variants")
+    def shown_variants(self, key: ApiKey) -> str:
+        """What it may hand in, if that is all that it does."""
+        return ", ".join(key.variants) if key.variants else "not bound to any"
 
     @admin.display(description="key")
     def masked(self, key: ApiKey) -> SafeString:
@@ -231,7 +239,10 @@ class ApiKeyAdmin(SavedByService, SoftlyDeleted):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: Any) -> None:
         """Make the key and show its secret, this once."""
         made, material = services.create_key(
-            member=obj.member, description=obj.description, expires_at=obj.expires_at
+            member=obj.member,
+            description=obj.description,
+            expires_at=obj.expires_at,
+            limits=services.Limits(obj.permissions, obj.variants),
         )
         obj.pk = made.pk
         obj.refresh_from_db()
@@ -241,3 +252,6 @@ class ApiKeyAdmin(SavedByService, SoftlyDeleted):
     def delete_row(self, request: HttpRequest, row: ApiKey, *, force: bool) -> None:
         """End the key."""
         services.delete_key(key=row)
+
+
+admin.site.register(AuditEntry, AuditEntryAdmin)

@@ -7,33 +7,41 @@ from typing import Any
 
 from django.db import connection
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
-from orgs import services
+from config.addresses import client_address
+from orgs import permissions, services, tokens
+from orgs.guesses import guesses
 
 # The caller's row; `stale` says that last_used_at is worth writing again.
 FIND_CALLER = """
-SELECT k.id, k.org_id, k.member_id, m.user_id, m.permissions,
+SELECT k.id, k.org_id, k.member_id, m.user_id, m.permissions, k.permissions, k.variants,
        coalesce(k.last_used_at < now() - interval '1 minute', true) AS stale
 FROM orgs_apikey k
-JOIN orgs_membership m ON m.id = k.member_id
+JOIN orgs_membership m ON m.id = k.member_id AND m.deleted_at IS NULL
 JOIN orgs_organization o ON o.id = k.org_id AND o.deleted_at IS NULL
 JOIN orgs_user u ON u.id = m.user_id AND u.is_active
 WHERE k.hash = %s AND k.deleted_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
 """
+FIND_CALLER_BY_ID = FIND_CALLER.replace("k.hash = %s", "k.id = %s")
 TOUCH_KEY = "UPDATE orgs_apikey SET last_used_at = now() WHERE id = %s"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking: a live key, its organization and what its member may do."""
+    """Who is asking: a live key, its organization and what it may do there.
+
+    `permissions` are those of its member at this moment, as far as the key's own go. With
+    `variants` it hands in actions of these, and does nothing else.
+    """
 
     key_id: int
     org_id: int
     member_id: int
     user_id: int
     permissions: tuple[str, ...]
+    variants: frozenset[str] | None = None
 
     def __str__(self) -> str:
         return f"key {self.key_id}"
@@ -47,7 +55,7 @@ class KeyAuthentication(BaseAuthentication):
         material = self.material(request)
         if not material:
             return None
-        caller = find_caller(material)
+        caller = find_caller(material, client_address(request))
         return caller, caller
 
     def authenticate_header(self, request: Request) -> str:
@@ -61,24 +69,77 @@ class KeyAuthentication(BaseAuthentication):
 
 
 class IngressAuthentication(KeyAuthentication):
-    """The same header, or `Authorization: Bearer <api key>` (RFC 6750)."""
+    """The same header, or `Authorization: Bearer <api key or token>` (RFC 6750)."""
 
-    def material(self, request: Request) -> str:
-        """The secret from either header; `x-arklow-auth` wins."""
-        scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        bearer = token.strip() if scheme.lower() == "bearer" else ""
-        return super().material(request) or bearer
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        """The caller by either header; `x-arklow-auth` wins, and takes no token."""
+        bearer = "" if self.material(request) else read_bearer(request)
+        if not bearer:
+            return super().authenticate(request)
+        is_token = tokens.is_token(bearer)
+        address = client_address(request)
+        caller = find_token_caller(bearer) if is_token else find_caller(bearer, address)
+        return caller, caller
 
 
-def find_caller(material: str) -> Caller:
-    """The caller that a live key stands for; 401 for every other text."""
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <token>`, which an API key was exchanged for."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        """The caller twice (as DRF's user and auth), or None without a token."""
+        bearer = read_bearer(request)
+        if not bearer:
+            return None
+        caller = find_token_caller(bearer)
+        return caller, caller
+
+
+def read_bearer(request: Request) -> str:
+    """What stands behind `Bearer` in the header `Authorization`."""
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def find_caller(material: str, address: str = "") -> Caller:
+    """The caller that a live key stands for; 401 for every other text, and 429 for too many."""
+    digest = services.hash_key(material)
+    wait = guesses.seconds_to_wait(address, digest)
+    if wait:
+        raise Throttled(wait, "Too many wrong keys came from this address.")
+    caller = _find_caller(FIND_CALLER, digest)
+    if caller is None:
+        guesses.note_wrong(address, digest)
+        raise AuthenticationFailed("The key is unknown, deleted or expired.")
+    guesses.note_good(digest)
+    return caller
+
+
+def find_token_caller(token: str) -> Caller:
+    """The caller whose live key the token was issued for; 401 for every other text."""
+    try:
+        caller = _find_caller(FIND_CALLER_BY_ID, tokens.read_key_id(token))
+    except tokens.InvalidTokenError as error:
+        raise AuthenticationFailed("The token is none of ours, or is over.") from error
+    if caller is None:
+        raise AuthenticationFailed("The key of the token is deleted or expired.")
+    return caller
+
+
+def _find_caller(statement: str, value: bytes | int) -> Caller | None:
     with connection.cursor() as cursor:
-        cursor.execute(FIND_CALLER, [services.hash_key(material)])
+        cursor.execute(statement, [value])
         row = cursor.fetchone()
         if row is None:
-            raise AuthenticationFailed("The key is unknown, deleted or expired.")
-        *columns, permissions, stale = row
+            return None
+        *columns, held, limit, variants, stale = row
         if stale:
             cursor.execute(TOUCH_KEY, [row[0]])
     key_id, org_id, member_id, user_id = columns
-    return Caller(key_id, org_id, member_id, user_id, tuple(permissions))
+    return Caller(
+        key_id,
+        org_id,
+        member_id,
+        user_id,
+        permissions.narrow(held, limit),
+        None if variants is None else frozenset(variants),
+    )

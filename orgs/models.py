@@ -11,6 +11,8 @@ from django.core.validators import MaxValueValidator, MinLengthValidator, MinVal
 from django.db import models
 from django.db.models.functions import Now
 
+from orgs.audit.acting import Via
+
 # The longest that anything is kept.
 MOST_DAYS = 3_650
 
@@ -55,6 +57,12 @@ class Organization(SoftDeleted):
         db_default=90,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
         help_text="Finished actions and their events are kept this long.",
+    )
+    stripe_id = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="The customer at Stripe."
+    )
+    usage_provider_id = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="Who meters it elsewhere."
     )
 
     class Meta:
@@ -107,13 +115,23 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Permission(models.TextChoices):
-    """What a member may do. Finer ones come with access control."""
+    """What a member may do, the most first. `orgs.permissions` says what each includes."""
 
     OWNER = "owner"
+    ADMIN = "admin"
+    EDITOR = "editor"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+def permissions_known(field: str, name: str) -> models.CheckConstraint:
+    """The rule that a list of permissions holds nothing else."""
+    known = models.Q(**{f"{field}__contained_by": list(Permission.values)})
+    return models.CheckConstraint(condition=known, name=name)
 
 
 class Membership(models.Model):
-    """A person in an organization, and what they may do there."""
+    """A person in an organization, and what they may do there. Who has left stays as a row."""
 
     org = models.ForeignKey(
         Organization, models.PROTECT, related_name="memberships", db_index=False
@@ -121,25 +139,128 @@ class Membership(models.Model):
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = LiveQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)
         constraints = (
             models.UniqueConstraint(fields=("org", "user"), name="membership_once_per_org"),
+            permissions_known("permissions", "membership_permissions_known"),
         )
 
     def __str__(self) -> str:
         return f"{self.user} in {self.org}"
 
 
+class InviteQuerySet(LiveQuerySet):
+    """Invites by what can still be done with them."""
+
+    def of_org(self, org_id: int) -> Self:
+        """The organization's invites that nobody has accepted or revoked."""
+        return self.filter(org_id=org_id, accepted_at=None, deleted_at=None)
+
+    def acceptable(self) -> Self:
+        """Those that may be accepted now, by the database's clock."""
+        return self.filter(
+            accepted_at=None, deleted_at=None, expires_at__gt=Now(), org__deleted_at=None
+        )
+
+    def for_user(self, user: User) -> Self:
+        """Those that are for this person, by id or by address."""
+        return self.filter(models.Q(user=user) | models.Q(email=user.email.lower(), user=None))
+
+
+class Invite(models.Model):
+    """That somebody may become a member; for a user, or for an address.
+
+    Only the sha256 of its token is stored. An invite for a user has none.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="invites", db_index=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="invites", null=True, blank=True)
+    email = models.EmailField(blank=True, db_index=True)
+    init_permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
+    token_hash = models.BinaryField(max_length=32, null=True, unique=True)
+    invited_by = models.ForeignKey(
+        Membership, models.PROTECT, related_name="invites", null=True, editable=False
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = InviteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("org", "user"),
+                condition=models.Q(accepted_at=None, deleted_at=None),
+                name="invite_once_per_user",
+            ),
+            models.UniqueConstraint(
+                fields=("org", "email"),
+                condition=models.Q(accepted_at=None, deleted_at=None) & ~models.Q(email=""),
+                name="invite_once_per_email",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(user=None) ^ models.Q(email=""), name="invite_for_one_person"
+            ),
+            permissions_known("init_permissions", "invite_permissions_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"Invite of {self.email or f'user {self.user_id}'}"
+
+
+class CaptiveDomain(models.Model):
+    """The domain whose people join an organization by themselves when they log in."""
+
+    org = models.OneToOneField(Organization, models.PROTECT, related_name="captive_domain")
+    domain = models.CharField(max_length=253, unique=True, null=True, blank=True)
+    github_org = models.CharField(max_length=39, blank=True)
+    default_permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
+    enabled = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            permissions_known("default_permissions", "captive_domain_permissions_known"),
+            models.CheckConstraint(
+                condition=models.Q(enabled=False) | models.Q(domain__isnull=False),
+                name="captive_domain_when_enabled",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.domain or "no domain"
+
+
 class ApiKey(models.Model):
-    """A secret that acts with its member's permissions. Only its sha256 is stored."""
+    """A secret that acts with its member's permissions, or fewer. Only its sha256 is stored."""
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="keys")
     member = models.ForeignKey(Membership, models.PROTECT, related_name="keys")
     description = models.CharField(max_length=50, validators=[MinLengthValidator(2)])
     prefix = models.CharField(max_length=12, editable=False)
     hash = models.BinaryField(max_length=32, unique=True)
+    permissions = ArrayField(
+        models.CharField(max_length=32, choices=Permission.choices),
+        null=True,
+        blank=True,
+        help_text="None: all that its member has, now and later.",
+    )
+    variants = ArrayField(
+        models.CharField(max_length=255),
+        null=True,
+        blank=True,
+        help_text="It then hands in actions of these variants, and does nothing else.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -154,6 +275,7 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=models.Q(description__regex=".."), name="key_description_length"
             ),
+            permissions_known("permissions", "key_permissions_known"),
         )
 
     def __str__(self) -> str:
@@ -165,11 +287,86 @@ class ApiKey(models.Model):
         return f"{self.prefix}{'*' * 8}"
 
 
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Reading the audit."""
+
+    def of_org(self, org_id: int) -> Self:
+        """What was changed in the organization."""
+        return self.filter(org_id=org_id)
+
+
+class AuditEntry(models.Model):
+    """One row that was made, changed or deleted, and who did it. Triggers write it.
+
+    It refers to nothing: it stays, whatever becomes of what it tells of. `before` and `after`
+    have the columns that changed, secret ones without their values.
+    """
+
+    class Event(models.TextChoices):
+        """What was done to the row."""
+
+        CREATED = "created"
+        UPDATED = "updated"
+        DELETED = "deleted"
+        RESTORED = "restored"
+
+    # None of a person's own row, who may be in several.
+    org = models.ForeignKey(
+        Organization,
+        models.DO_NOTHING,
+        related_name="+",
+        null=True,
+        db_constraint=False,
+        db_index=False,
+    )
+    at = models.DateTimeField(db_default=Now())
+    actor = models.TextField()
+    via = models.CharField(max_length=8, choices=Via.choices)
+    user_id = models.BigIntegerField(null=True)
+    key_id = models.BigIntegerField(null=True)
+    address = models.TextField()
+    path = models.TextField()
+    kind = models.CharField(max_length=64)
+    row_id = models.TextField()
+    event = models.CharField(max_length=8, choices=Event.choices)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
+        indexes = (
+            # The list, newest first, and the story of one row.
+            models.Index("org", models.F("id").desc(), name="audit_newest"),
+            models.Index("org", "kind", "row_id", models.F("id").desc(), name="audit_of_row"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.row_id} {self.event}"
+
+
+class SigningKeyQuerySet(LiveQuerySet):
+    """Reads of signing keys."""
+
+    def signing_gateway(self, org_id: int) -> SigningKey | None:
+        """The one that signs what goes to the organization's gateway actions (`keys.SIGNER`).
+
+        It is the one that was told to last, of those whose time has come; else the oldest.
+        """
+        told = models.F("signs_gateway_from")
+        come = models.Q(signs_gateway_from=None) | models.Q(signs_gateway_from__lte=Now())
+        return self.of_org(org_id).filter(come).order_by(told.desc(nulls_last=True), "id").first()
+
+
 class SigningKey(SoftDeleted):
     """A secret that deliveries are signed with. While it changes, the former one signs as well.
 
     `secret` and `previous` are encrypted; what they stand for is `whsec_` and base64 (Standard
-    Webhooks, "Signature scheme"). Those of a deleted key are empty.
+    Webhooks, "Signature scheme"). Those of a deleted key are empty. Of several, one signs what
+    goes to gateway actions.
     """
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="signing_keys")
@@ -177,6 +374,10 @@ class SigningKey(SoftDeleted):
     secret = models.TextField(editable=False)
     previous = models.TextField(blank=True, editable=False)
     previous_until = models.DateTimeField(null=True, blank=True, editable=False)
+    signs_gateway_from = models.DateTimeField(null=True, blank=True, editable=False)
+
+    # The plugin takes the base's for a class variable, and this one for none.
+    objects = SigningKeyQuerySet.as_manager()  # type: ignore[misc]
 
     class Meta:
         ordering = ("id",)

@@ -11,12 +11,26 @@ PERMISSIONS: dict[str, Any] = {
     "type": "array",
     "items": {"type": "string", "enum": list(Permission.values)},
 }
+GIVEN_PERMISSIONS: dict[str, Any] = PERMISSIONS | {"minItems": 1, "uniqueItems": True}
+MAX_VARIANTS = 100
 NEW_KEY: dict[str, Any] = {
     "type": "object",
     "required": ["description"],
     "properties": {
         "description": {"type": "string", "minLength": 2, "maxLength": 50},
         "expires_at": nullable(TIMESTAMP),
+        "permissions": nullable(GIVEN_PERMISSIONS)
+        | {"description": "What the key may do at most; at each call, as far as its member may."},
+        "variants": nullable(
+            {
+                "type": "array",
+                "items": {"type": "string", "minLength": 1, "maxLength": 255},
+                "minItems": 1,
+                "maxItems": MAX_VARIANTS,
+                "uniqueItems": True,
+            }
+        )
+        | {"description": "The key hands in actions of these variants, and does nothing else."},
     },
     "additionalProperties": False,
 }
@@ -26,6 +40,8 @@ _KEY_FIELDS: dict[str, Any] = {
     "member_id": ROW_ID,
     "user_id": ROW_ID,
     "description": {"type": "string"},
+    "permissions": nullable(PERMISSIONS),
+    "variants": nullable({"type": "array", "items": {"type": "string"}}),
     "created_at": TIMESTAMP,
     "last_used_at": nullable(TIMESTAMP),
     "expires_at": nullable(TIMESTAMP),
@@ -101,4 +117,15 @@ RETENTION_CHANGES: dict[str, Any] = {
     "type": "object",
     "properties": _RETENTION,
     "additionalProperties": False,
+}
+BILLING: dict[str, Any] = {
+    "title": "Billing",
+    "type": "object",
+    "required": ["id", "org_id", "stripe_id", "usage_provider_id"],
+    "properties": {
+        "id": ROW_ID,
+        "org_id": ROW_ID,
+        "stripe_id": nullable({"type": "string"}),
+        "usage_provider_id": nullable({"type": "string"}),
+    },
 }

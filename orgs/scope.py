@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from django.db.models import Model, QuerySet
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
+from config.addresses import client_address
 from config.api import ApiView
 from config.errors import NotFoundError
+from orgs import permissions
+from orgs.audit import acting
+from orgs.audit.acting import Actor, Via
 from orgs.auth import Caller, KeyAuthentication
-from orgs.models import Permission
 
 
 class OrgRows(Protocol):
@@ -26,31 +31,77 @@ class OrgRows(Protocol):
 
 
 class CallerView(ApiView):
-    """A view that needs a key."""
+    """A view that needs a key, whose permissions include what the table says.
 
-    authentication_classes = (KeyAuthentication,)
+    What it changes is changed in the caller's name.
+    """
+
+    authentication_classes: Sequence[type[BaseAuthentication]] = (KeyAuthentication,)
     caller: Caller
+    via = Via.API
+    # Where nothing is managed, the database is spared from being told who is at work.
+    manages = True
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """The answer; whoever the caller is, the next request is not theirs."""
+        with acting.scope():
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Lets only a caller with a live key in."""
+        """Lets only a caller in who has a live key and may do this."""
         super().initial(request, *args, **kwargs)
         if not isinstance(request.auth, Caller):
             raise NotAuthenticated("Send an API key in the header x-arklow-auth.")
         self.caller = request.auth
+        self.check_scope(kwargs)
+        self.check_permission(request)
+        acting.be(self.make_actor(request))
+        if self.manages and not acting.is_safe(request.method):
+            acting.tell()
+
+    def make_actor(self, request: Request) -> Actor:
+        """The caller, as the audit shows them."""
+        return Actor(
+            actor=str(self.caller),
+            via=self.via,
+            user_id=self.caller.user_id,
+            key_id=self.caller.key_id,
+            address=client_address(request),
+            path=acting.shown_path(request.method, request.path),
+        )
+
+    def check_scope(self, parameters: Mapping[str, Any]) -> None:
+        """Refuses what the path names and the caller does not reach."""
+
+    def check_permission(self, request: Request) -> None:
+        """Refuses what the caller may not do; what is not in the table nobody may."""
+        method = str(request.method)
+        if not hasattr(self, method.lower()) or method.lower() not in self.http_method_names:
+            # DRF's own answer, before anybody asks for a permission that there is not.
+            self.http_method_not_allowed(request)
+        route = getattr(request.resolver_match, "route", "")
+        operation = permissions.operation_of(method, route)
+        if operation not in permissions.NEEDED:
+            raise PermissionDenied(f"Nobody may do this: {operation} names no permission.")
+        needed = permissions.NEEDED[operation]
+        if self.caller.variants is not None and operation not in permissions.HANDING_IN:
+            raise PermissionDenied("This key hands in actions of its variants, and nothing else.")
+        if needed and not permissions.allows(self.caller.permissions, needed):
+            raise PermissionDenied(f"This needs the permission {needed.value!r}.")
+
+    def required_permission(self, method: str, path: str) -> str:
+        """What the operation needs, for the OpenAPI document."""
+        needed = permissions.NEEDED.get(permissions.operation_of(method, path))
+        return needed.value if needed else "any"
 
 
 class OrgView(CallerView):
     """A view below `/v1/orgs/{org_id}`: the key belongs to that organization, else 404."""
 
-    permission = Permission.OWNER
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Lets a member of the organization in who has the view's permission."""
-        super().initial(request, *args, **kwargs)
-        if self.caller.org_id != kwargs["org_id"]:
-            raise NotFoundError(f"There is no organization {kwargs['org_id']}.")
-        if self.permission not in self.caller.permissions:
-            raise PermissionDenied(f"This needs the permission {self.permission.value!r}.")
+    def check_scope(self, parameters: Mapping[str, Any]) -> None:
+        """Refuses other organizations, as if there were none."""
+        if self.caller.org_id != parameters["org_id"]:
+            raise NotFoundError(f"There is no organization {parameters['org_id']}.")
 
     def find_row(self, rows: OrgRows, row_id: int) -> Any:
         """The organization's live row of that id, else 404."""

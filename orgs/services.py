@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.text import slugify
 
-from config.errors import RuleError
-from orgs.models import ApiKey, Membership, Organization, Permission, User
+from config.errors import ConflictError, ForbiddenError, NotFoundError, RuleError
+from orgs import encryption, permissions
+from orgs.models import ApiKey, Membership, Organization, Permission, SigningKey, User
 
 logger = logging.getLogger(__name__)
 
 KEY_PREFIX = "api_"
+SIGNING_PREFIX = "whsec_"
+SIGNING_BYTES = 32
 KEPT_DAYS = ("payload_days", "history_days")
 
 
@@ -27,10 +31,34 @@ def hash_key(material: str) -> bytes:
     return hashlib.sha256(material.encode()).digest()
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a key may do at most; None is no limit."""
+
+    permissions: Sequence[str] | None = None
+    variants: Sequence[str] | None = None
+
+
+@transaction.atomic
 def create_key(
-    *, member: Membership, description: str, expires_at: datetime | None = None
+    *,
+    member: Membership,
+    description: str,
+    expires_at: datetime | None = None,
+    limits: Limits = Limits(),
+    held: Collection[str] | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its secret (`api_` and 40 hex digits), which is shown this once."""
+    """A new key and its secret (`api_` and 40 hex digits), which is shown this once.
+
+    `held` is what its maker may do, if that is not all that the member may: no key opens more.
+    """
+    # A member who is just being removed gets no key that would open again when they come back.
+    member = lock_member(member)
+    given = limits.permissions
+    held = member.permissions if held is None else held
+    if given is None and permissions.exceeding(held, member.permissions):
+        given = sorted(held)
+    check_grant(held=held, given=given or (), pointer="/permissions")
     material = KEY_PREFIX + secrets.token_hex(20)
     key = ApiKey.objects.create(
         org_id=member.org_id,
@@ -39,12 +67,44 @@ def create_key(
         prefix=material[:12],
         hash=hash_key(material),
         expires_at=expires_at,
+        permissions=None if given is None else list(given),
+        variants=None if limits.variants is None else list(limits.variants),
     )
     return key, material
 
 
-def delete_key(*, key: ApiKey) -> ApiKey:
-    """End a key: the next call with it is refused."""
+def lock_member(member: Membership) -> Membership:
+    """The member as they are now, who neither changes nor leaves until the transaction is over."""
+    found = Membership.objects.live().select_for_update(no_key=True).filter(pk=member.pk).first()
+    if not isinstance(found, Membership):
+        raise NotFoundError(f"There is no member {member.user_id}.")
+    return found
+
+
+def check_grant(*, held: Collection[str], given: Collection[str], pointer: str) -> None:
+    """Refuse that somebody gives permissions that they do not have."""
+    beyond = permissions.exceeding(held, given)
+    if beyond:
+        raise ForbiddenError(
+            f"Nobody can give {' and '.join(map(repr, beyond))} without having it.",
+            code="PERMISSION_TOO_HIGH",
+            pointer=pointer,
+        )
+
+
+def make_signing_secret() -> str:
+    """A new secret to sign with, as Standard Webhooks has it."""
+    return SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(SIGNING_BYTES)).decode()
+
+
+def delete_key(*, key: ApiKey, held: Collection[str] | None = None) -> ApiKey:
+    """End a key: the next call with it is refused.
+
+    `held` is what the caller may do, who ends no key that may do more; None: anybody's.
+    """
+    if held is not None:
+        given = permissions.narrow(key.member.permissions, key.permissions)
+        check_grant(held=held, given=given, pointer="/id")
     ApiKey.objects.filter(pk=key.pk, deleted_at=None).update(deleted_at=Now())
     key.refresh_from_db()
     return key
@@ -89,14 +149,49 @@ def find_free_slug(name: str) -> str:
     return f"{slug}-{secrets.token_hex(4)}" if taken else slug
 
 
+@transaction.atomic
+def create_org(*, user_id: int, name: str, slug: str | None) -> tuple[Organization, ApiKey, str]:
+    """A new organization that the user owns, and a key of theirs for it with its secret."""
+    org = Organization(name=name, slug=slug or find_free_slug(name))
+    _save_slug(org)
+    member = Membership.objects.create(org=org, user_id=user_id, permissions=[Permission.OWNER])
+    key, material = create_key(member=member, description="first key")
+    return org, key, material
+
+
+@transaction.atomic
+def change_org(*, org_id: int, changes: Mapping[str, str]) -> Organization:
+    """The organization under another name, or with another slug."""
+    org = Organization.objects.select_for_update(no_key=True).get(pk=org_id)
+    for name in changes.keys() & {"name", "slug"}:
+        setattr(org, name, changes[name])
+    org.updated_at = Now()
+    _save_slug(org)
+    return org
+
+
+def _save_slug(org: Organization) -> None:
+    try:
+        with transaction.atomic():
+            org.save()
+    except IntegrityError as error:
+        taken = f"Another organization has the slug {org.slug!r}."
+        raise ConflictError(taken, code="SLUG_TAKEN", pointer="/slug") from error
+    org.refresh_from_db()
+
+
 @dataclass(frozen=True)
 class Bootstrapped:
-    """An organization that can be used at once. `password` is None when the login existed."""
+    """An organization that can be used at once.
+
+    `password` is None when the login existed, `signing_key` where no encryption key opens it.
+    """
 
     org: Organization
     email: str
     password: str | None
     api_key: str
+    signing_key: str | None
 
 
 @transaction.atomic
@@ -109,8 +204,30 @@ def bootstrap_org(*, name: str, email: str) -> Bootstrapped:
     password = None if user else secrets.token_urlsafe(12)
     if user is None:
         user = User.objects.create_superuser(email, password)
-    member, _ = Membership.objects.get_or_create(
-        org=org, user=user, defaults={"permissions": [Permission.OWNER]}
-    )
+    owner = {"permissions": [Permission.OWNER]}
+    member, _ = Membership.objects.get_or_create(org=org, user=user, defaults=owner)
+    if member.deleted_at:
+        member.permissions, member.deleted_at = owner["permissions"], None
+        member.save(update_fields=["permissions", "deleted_at"])
     _, material = create_key(member=member, description="bootstrap")
-    return Bootstrapped(org=org, email=user.email, password=password, api_key=material)
+    return Bootstrapped(
+        org=org,
+        email=user.email,
+        password=password,
+        api_key=material,
+        signing_key=_find_signing_secret(org),
+    )
+
+
+def _find_signing_secret(org: Organization) -> str | None:
+    """What signs the organization's gateway requests; made where it has nothing."""
+    key = SigningKey.objects.signing_gateway(org.pk)
+    if key is None:
+        secret = make_signing_secret()
+        SigningKey.objects.create(org=org, label="bootstrap", secret=encryption.encrypt(secret))
+        return secret
+    try:
+        opened: str = encryption.decrypt(key.secret)
+    except encryption.UndecryptableError:
+        return None
+    return opened

@@ -103,7 +103,7 @@ class LongTable(ModelAdmin):
     list_disable_select_all = True
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
+    ordering: tuple[str, ...] = ("-id",)
     sortable_by = ()
 
     def get_paginator(

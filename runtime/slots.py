@@ -13,7 +13,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
@@ -63,6 +63,32 @@ class Slots:
             # As at the start of a request: it may have gone stale.
             connection.close_if_unusable_or_obsolete()
 
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """In a slot for a while, for a caller who has none."""
+        self._take()
+        try:
+            connection.close_if_unusable_or_obsolete()
+            yield
+        finally:
+            self._give_back()
+
+    @contextmanager
+    def beside(self) -> Iterator[bool]:
+        """Among those who wait, without a slot, as an answer that is sent bit by bit; False
+        where there are too many."""
+        is_free = not self._stopping.is_set() and self._away.acquire(blocking=False)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                self._away.release()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process is to end."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """From here on nobody leaves a slot to wait."""
         self._stopping.set()
@@ -80,6 +106,7 @@ class Slots:
 
 _installed: list[Slots] = []
 _on_stop: list[Callable[[], None]] = []
+_while_left: list[Callable[[], AbstractContextManager[None]]] = []
 
 
 def install(slots: Slots) -> None:
@@ -93,19 +120,50 @@ def on_stop(call: Callable[[], None]) -> None:
     _on_stop.append(call)
 
 
+def while_left(context: Callable[[], AbstractContextManager[None]]) -> None:
+    """Have this around every leaving of a slot: what a connection was told is one request's own."""
+    _while_left.append(context)
+
+
 @contextmanager
 def left() -> Iterator[bool]:
     """Without a slot and without a connection: whether the caller may wait in here.
 
     In a process without slots, as under another server, the connection is closed.
     """
+    with ExitStack() as stack:
+        for context in _while_left:
+            stack.enter_context(context())
+        if _installed:
+            yield stack.enter_context(_installed[0].left())
+        else:
+            if not connection.in_atomic_block:
+                connection.close()
+            yield True
+
+
+@contextmanager
+def entered() -> Iterator[None]:
+    """In a slot, and with its connection: for what is read when the view has returned already."""
+    with ExitStack() as stack:
+        if _installed:
+            stack.enter_context(_installed[0].entered())
+        yield
+
+
+@contextmanager
+def beside() -> Iterator[bool]:
+    """Whether the caller may stay after its request has given its slot back."""
     if _installed:
-        with _installed[0].left() as may_wait:
-            yield may_wait
+        with _installed[0].beside() as may_stay:
+            yield may_stay
     else:
-        if not connection.in_atomic_block:
-            connection.close()
         yield True
+
+
+def is_stopping() -> bool:
+    """Whether this process is to end, and nobody in it is to stay."""
+    return any(ours.is_stopping for ours in _installed)
 
 
 def _make_connection() -> BaseDatabaseWrapper:

@@ -22,6 +22,7 @@ def write_first_steps(base_url: str, facts: dict[str, Any]) -> str:
         f"  Admin login   {facts['admin']['email']}\n"
         f"  Password      {facts['admin']['password']}\n"
         f"  API key       {facts['api_key']}\n"
+        f"  Signing key   {facts['signing_key']}\n"
         f"\nDefine your first action:\n\n{_write_curl(base_url, facts)}\n\n"
     )
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from destinations.outward import outbound
+from orgs.guesses import guesses
 from tests import factories
 from tests.client import ApiClient
 
@@ -27,10 +28,23 @@ def pytest_configure():
     settings.WHITENOISE_AUTOREFRESH = True
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The audit may be emptied with all other tables, as tests with transactions do."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE orgs_auditentry DISABLE TRIGGER audit_never_emptied")
+
+
 @pytest.fixture(autouse=True)
 def _no_static_files(settings):
     """Every new client would look for them anew, which takes longer than most tests."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "WhiteNoise" not in name]
+
+
+@pytest.fixture(autouse=True)
+def _no_wrong_keys():
+    """Those of other tests came from the same address."""
+    guesses.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +72,13 @@ def api(acme):
 @pytest.fixture
 def globex_api(globex):
     return ApiClient(globex, factories.make_key(globex))
+
+
+@pytest.fixture
+def admin_client(admin_client):
+    """pytest-django's, after its first page: that one writes down when the session was used."""
+    admin_client.get("/admin/password_change/")
+    return admin_client
 
 
 @pytest.fixture

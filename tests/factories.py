@@ -9,9 +9,12 @@ from typing import Any
 from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.text import slugify
 
 from actions import services as actions
 from actions.models import ActionDefinition
+from agents import services as tools
+from agents.models import Tool
 from destinations import services as destinations
 from destinations import signing_keys
 from destinations.credentials import SHAPES
@@ -24,6 +27,7 @@ from dispatch.models import ActionEvent, ActionRecord, Lane, Status
 from operations import services as operations
 from operations.models import BulkOperation
 from operations.services import Terms
+from orgs import invites
 from orgs import services as orgs
 from orgs.models import Membership, Organization, SigningKey, User
 
@@ -36,14 +40,34 @@ SCHEMA = {
 
 
 def make_org(name: str = "Acme") -> Organization:
-    org = Organization.objects.create(name=name, slug=name.lower())
-    user = User.objects.create_user(f"owner@{name.lower()}.example", name=f"{name}'s owner")
+    org = Organization.objects.create(name=name, slug=slugify(name))
+    user = User.objects.create_user(f"owner@{slugify(name)}.example", name=f"{name}'s owner")
     Membership.objects.create(org=org, user=user, permissions=["owner"])
     return org
 
 
+def make_member(org: Organization, *permissions: str, **fields: Any) -> Membership:
+    """Somebody else in the organization; a viewer unless the permissions say more."""
+    number = User.objects.count()
+    user = User.objects.create_user(**{"email": f"member{number}@people.example"} | fields)
+    return Membership.objects.create(
+        org=org, user=user, permissions=list(permissions or ["viewer"])
+    )
+
+
+def make_invite(org: Organization, identifier: str | int, *permissions: str) -> invites.Invited:
+    """An invite by the organization's first member."""
+    return invites.invite(
+        org_id=org.pk,
+        invitee=invites.read_invitee(str(identifier)),
+        given=permissions or ["viewer"],
+        by=org.memberships.first(),
+        held=["owner"],
+    )
+
+
 def make_key(org: Organization, **fields: Any) -> str:
-    member = org.memberships.first()
+    member = fields.pop("member", None) or org.memberships.first()
     _, material = orgs.create_key(member=member, **{"description": "test key"} | fields)
     return material
 
@@ -157,6 +181,12 @@ def start_bulk(org: Organization, kind: str = "replay", **asked: Any) -> BulkOpe
         **{"filter": {}, "actor": "tests"} | asked,
         terms=Terms(**{"reason": "a test", "cap": 1_000} | terms),
     )
+
+
+def make_tool(org: Organization, variant: str = "count", **fields: Any) -> Tool:
+    """A mark on a variant that has a live definition."""
+    name = fields.pop("name", "")
+    return tools.put_tool(org_id=org.pk, variant=variant, name=name, actor="tests", texts=fields)
 
 
 def make_over(org: Organization, status: str = Status.FAILED, **fields: Any) -> ActionRecord:

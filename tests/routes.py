@@ -13,12 +13,16 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from actions.schemas import EXAMPLE
 from config.api import ApiView
 from config.urls import openapi_document
-from orgs.models import Organization
+from orgs import invites
+from orgs.models import AuditEntry, Organization
 from tests import factories
 
 # The words that stand before an id in a path: `/keys/{id}`.
 ROWS = (
     "orgs",
+    "members",
+    "invites",
+    "invites/{invite_id}",
     "keys",
     "credentials",
     "signing-keys",
@@ -26,6 +30,8 @@ ROWS = (
     "definitions",
     "records",
     "bulk",
+    "audit",
+    "tools",
     "ingress",
     "sdk",
 )
@@ -73,13 +79,21 @@ class Route:
 
     @property
     def names_rows(self) -> bool:
-        """Whether its path names a row below the organization."""
-        return "{org_id}" in self.path and self.path.count("{") > 1
+        """Whether its path names a row below the organization: inviting names anybody."""
+        return (
+            "{org_id}" in self.path
+            and self.path.count("{") > 1
+            and str(self) != "PUT /v1/orgs/{org_id}/members/invites/{identifier}"
+        )
 
     def fill(self, rows: dict[str, Any]) -> str:
         """The path for these rows, found by the word before each of its parameters:
-        `/keys/{id}` is the id of `rows["keys"]`."""
-        return re.sub(r"([\w-]+)/\{\w+\}", lambda found: f"{found[1]}/{rows[found[1]]}", self.path)
+        `/keys/{id}` is the id of `rows["keys"]`, unless there is one by that whole name."""
+        return re.sub(
+            r"([\w-]+)/\{\w+\}",
+            lambda found: f"{found[1]}/{rows.get(found[0], rows[found[1]])}",
+            self.path,
+        )
 
 
 def _patterns(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
@@ -91,13 +105,25 @@ def _patterns(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, U
             yield re.sub(r"<\w+:(\w+)>", r"{\1}", path), entry
 
 
+def _routes(paths: list[tuple[str, URLPattern]]) -> list[Route]:
+    return [
+        Route(method.upper(), path, entry.callback.view_class)
+        for path, entry in paths
+        for method in entry.callback.view_class.http_method_names
+        if method != "head" and hasattr(entry.callback.view_class, method)
+    ]
+
+
 PATHS = [(path, entry) for path, entry in _patterns(get_resolver()) if path.startswith("/v1")]
-ROUTES = [
-    Route(method.upper(), path, entry.callback.view_class)
-    for path, entry in PATHS
-    for method in entry.callback.view_class.http_method_names
-    if method != "head" and hasattr(entry.callback.view_class, method)
-]
+ROUTES = _routes(PATHS)
+# These have tokens, errors and answers of their own: `tests/gateway/test_every_route.py`.
+GATEWAY_ROUTES = _routes(
+    [
+        (path, entry)
+        for path, entry in _patterns(get_resolver())
+        if path.startswith("/api/v1/gateway")
+    ]
+)
 
 
 def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
@@ -105,8 +131,18 @@ def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
     destination = factories.make_destination(org)
     definition = factories.make_definition(org, variant, destination, schema=EXAMPLE["schema"])
     factories.make_key(org)
+    # Somewhere else, its first member is invited, and has accepted another invite.
+    owner = org.memberships.first().user
+    others = [factories.make_org(f"{variant.title()} {count} of {org}") for count in range(2)]
+    waiting, accepted = (factories.make_invite(other, owner.pk).invite for other in others)
+    invites.accept_invite(invite=accepted, user=owner)
+    guest = f"guest-{variant.replace(' ', '-')}@{org.slug}.example"
+    factories.make_invite(org, guest)
     return {
         "orgs": org.pk,
+        "members": factories.make_member(org).user_id,
+        "invites": guest,
+        "invites/{invite_id}": waiting.pk,
         "keys": org.keys.latest("id").pk,
         "credentials": factories.make_credential(org).pk,
         "signing-keys": factories.make_signing_key(org).pk,
@@ -114,6 +150,8 @@ def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
         "definitions": definition.pk,
         "records": factories.make_record(org, variant, input=INPUT).pk,
         "bulk": factories.make_bulk(org).pk,
+        "audit": AuditEntry.objects.of_org(org.pk).latest("id").pk,
+        "tools": factories.make_tool(org, variant).pk,
         "ingress": variant,
         "sdk": "billing-workers",
     }

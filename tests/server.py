@@ -26,6 +26,10 @@ for name in (
     "WAYBILL_ALLOW_PRIVATE_NETWORKS",
     "WAYBILL_AWS_ENDPOINT",
     "WAYBILL_PUBSUB_ENDPOINT",
+    "WAYBILL_REQUIRE_MFA",
+    "WAYBILL_TRUSTED_PROXIES",
+    "WAYBILL_OIDC_PROVIDERS",
+    "EMAIL_URL",
 ):
     os.environ.pop(name, None)
 for name in ("SCHEMES", "PORTS", "NETWORKS", "HOSTS"):

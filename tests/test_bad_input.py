@@ -103,6 +103,17 @@ def test_each_part_of_a_body_has_its_type(route, api, rows, unchanged):
             assert all(at.startswith(f"/{name}") for _, at in codes(answer))
 
 
+@every_body
+def test_no_body_is_taken_only_where_the_document_says_so(route, api, rows):
+    path = route.fill(rows)
+
+    answer = api.client.generic(route.method, path, headers=api.headers)
+
+    assert (answer.status_code == 400) is route.operation["requestBody"]["required"]
+    if answer.status_code == 400:
+        assert answer.json()["errors"][0]["code"] == "INVALID_BODY"
+
+
 def test_a_body_over_its_limit_is_413(api, rows, unchanged, settings):
     for route in WITH_BODY:
         most = settings.MAX_BATCH_BYTES if route.path == "/v1/batch" else settings.MAX_BODY_BYTES
@@ -207,8 +218,9 @@ def test_zeros_before_an_action_id_do_not_lead_to_another_action(api, rows, unch
     ids=["unknown", "deleted", "expired", "another organization's"],
 )
 def test_a_key_that_does_not_open_this_organization_changes_nothing(
-    spoil, status, acme, globex, rows
+    spoil, status, acme, globex, rows, settings
 ):
+    settings.WRONG_KEYS_PER_MINUTE = 0
     client = ApiClient(acme, spoil(acme, globex))
     before = everything_stored()
 

@@ -57,7 +57,16 @@ def test_no_migration_is_missing():
     ("table", "rule", "part"),
     [
         ("orgs_membership", "membership_once_per_org", "(org_id, user_id)"),
+        ("orgs_membership", "membership_permissions_known", "operator"),
         ("orgs_apikey", "key_description_length", "description"),
+        ("orgs_apikey", "key_permissions_known", "operator"),
+        # Of several invites for somebody, one is open.
+        ("orgs_invite", "invite_once_per_user", "(org_id, user_id) WHERE"),
+        ("orgs_invite", "invite_once_per_email", "(org_id, email) WHERE"),
+        ("orgs_invite", "invite_for_one_person", "user_id"),
+        ("orgs_invite", "invite_permissions_known", "operator"),
+        ("orgs_captivedomain", "captive_domain_when_enabled", "enabled"),
+        ("orgs_captivedomain", "captive_domain_permissions_known", "operator"),
         ("orgs_organization", "organization_history_outlives_payloads", "history_days"),
         # Deleted destinations give their label back.
         (
@@ -118,6 +127,9 @@ def test_the_database_keeps_the_rule(table, rule, part):
         ("orgs_organization", "(tenant_id)"),
         ("orgs_user", "(email)"),
         ("orgs_apikey", "(hash)"),
+        ("orgs_invite", "(token_hash)"),
+        ("orgs_captivedomain", "(domain)"),
+        ("orgs_captivedomain", "(org_id)"),
     ],
 )
 def test_a_column_is_unique(table, columns):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
@@ -13,7 +14,7 @@ from destinations import services
 from destinations.admin.forms import DestinationForm
 from destinations.admin.trials import TriedAdmin
 from destinations.kinds import is_pushed
-from destinations.models import Destination
+from destinations.models import Destination, Protocol
 from orgs.windows import LiveFilter, SavedByService, badge, pretty, tag_badges
 
 KEYS = ("credential", "signing_key")
@@ -47,8 +48,11 @@ class DestinationAdmin(TriedAdmin, SavedByService):
 
     @admin.display(description="type", ordering="type")
     def kind(self, destination: Destination) -> SafeString:
-        """Its type as the API names it; grey where nothing is delivered to it yet."""
-        return badge(destination.type, "info" if is_pushed(destination.type) else "")
+        """Its type as the API names it, grey where nothing is delivered to it; its protocol."""
+        kind = badge(destination.type, "info" if is_pushed(destination.type) else "")
+        if destination.protocol == Protocol.PLAIN:
+            return kind
+        return format_html("{} {}", kind, badge(destination.protocol, "primary"))
 
     @admin.display(description="config")
     def shown_config(self, destination: Destination) -> SafeString:

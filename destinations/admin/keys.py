@@ -162,14 +162,19 @@ class SigningKeyAdmin(KeyAdmin):
 
     form = SigningKeyForm
     delete_note = "Its secret is deleted with it, and its label is free again."
-    actions_detail = ("rotate",)
-    list_display = ("label", "org", "state", "previous_until", "updated_at")
+    actions_detail = ("rotate", "sign_gateway")
+    list_display = ("label", "org", "state", "previous_until", "signs_gateway_from", "updated_at")
     add_fieldsets = ((None, {"fields": ("org", "label", "new_secret")}),)
     fieldsets = (
         (None, {"fields": ("org", "label")}),
         (
             "Facts",
-            {"fields": ("id", "state", "previous_until", "used_by", "created_at", "updated_at")},
+            {
+                "fields": (
+                    *("id", "state", "previous_until", "signs_gateway_from", "used_by"),
+                    *("created_at", "updated_at"),
+                )
+            },
         ),
     )
 
@@ -182,15 +187,17 @@ class SigningKeyAdmin(KeyAdmin):
         return badge("both sign", "warning") if rotating else badge("live", "success")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """When the former secret ends is the rotation's to say."""
-        return (*super().get_readonly_fields(request, obj), "previous_until")
+        """When the former secret ends, and it signs for the gateway, is the buttons' to say."""
+        dates = ("previous_until", "signs_gateway_from")
+        return (*super().get_readonly_fields(request, obj), *dates)
 
     def save_model(
         self, request: HttpRequest, obj: SigningKey, form: SigningKeyForm, change: Any
     ) -> None:
         """Make it and show its secret, this once; or rename it."""
         if change:
-            signing_keys.rename_signing_key(key=obj, label=form.cleaned_data["label"])
+            changes = {"label": form.cleaned_data["label"]}
+            signing_keys.update_signing_key(key=obj, changes=changes)
             return
         given = form.cleaned_data["new_secret"]
         made, secret = signing_keys.create_signing_key(
@@ -238,6 +245,31 @@ class SigningKeyAdmin(KeyAdmin):
         else:
             self.log_change(request, key, "Rotated.")
             self._show_once(request, secret)
+        url = reverse("admin:orgs_signingkey_change", args=[object_id])
+        return HttpResponse(headers={"HX-Redirect": url})
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Sign for the gateway",
+        permissions=["change"],
+        icon="signature",
+        dialog=dialog(
+            "Let this key sign what goes to gateway actions, from now on?",
+            "Their receivers must know it already: there is one signature in each request.",
+            "Sign with it",
+        ),
+    )
+    def sign_gateway(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """From now on it signs for the gateway; has the page's script show the key."""
+        key = find_row(self, request, object_id)
+        try:
+            changes = {"signs_gateway_from": timezone.now()}
+            signing_keys.update_signing_key(key=key, changes=changes)
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.log_change(request, key, "Signs for the gateway.")
+            text = f"From now on {key} signs what goes to gateway actions."
+            self.message_user(request, text, messages.SUCCESS)
         url = reverse("admin:orgs_signingkey_change", args=[object_id])
         return HttpResponse(headers={"HX-Redirect": url})
 

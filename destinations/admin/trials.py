@@ -33,8 +33,8 @@ class TrialForm(BaseDialogForm):
         initial=trials.VARIANT,
         max_length=LABEL["maxLength"],
         widget=UnfoldAdminTextInputWidget(),
-        help_text="A webhook is not told; an MCP server takes it for the tool's name, unless the "
-        "destination names one.",
+        help_text="A plain webhook is not told; that of a gateway action takes it for the action's "
+        "name, an MCP server for the tool's, unless the destination names one.",
     )
 
     def clean_input(self) -> Any:

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 import aiohttp
 
 from destinations import credentials
-from destinations.attempts import Attempt
+from destinations.attempts import Attempt, Request
 from destinations.authorizing.certificates import Certificates, UnusableCertificateError
 from destinations.authorizing.tokens import Tokens
-from destinations.keys import Secret
+from destinations.keys import CONCEALED, Secret
 from destinations.models import CredentialType
 from destinations.outcomes import Outcome, Verdict
 from destinations.outward import outbound
@@ -85,6 +85,17 @@ async def authorize(
             attempt.granted.add(token)
             return {"authorization": BEARER + token}
     raise NoAnswerError(_ours(f"Credential {secret.id} ({secret.type}) is not for HTTP."))
+
+
+def show_headers(attempt: Attempt, request: Request) -> dict[str, str]:
+    """The headers of a request as `post` sends them, without what is secret in them."""
+    secret, granted = attempt.keys.credential, dict[str, str]()
+    if secret is not None and secret.type == CredentialType.HTTP_AUTH_HEADERS:
+        granted = dict.fromkeys(_lowered(credentials.headers_of(secret.value)), CONCEALED)
+    elif secret is not None:
+        granted = {"authorization": CONCEALED}
+    configured = {name: attempt.conceal(value) for name, value in request.configured.items()}
+    return {**_lowered(configured), **granted, **request.headers}
 
 
 async def find_certificate(attempt: Attempt, clients: Clients) -> ssl.SSLContext | None:

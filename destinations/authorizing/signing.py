@@ -11,13 +11,11 @@ import binascii
 import functools
 import hashlib
 import hmac
-import secrets
 
 from destinations.attempts import Attempt
+from orgs.services import SIGNING_PREFIX
 
-PREFIX = "whsec_"
 FEWEST_BYTES, MOST_BYTES = 24, 64
-MADE_BYTES = 32
 
 
 class NotAKeyError(ValueError):
@@ -25,21 +23,16 @@ class NotAKeyError(ValueError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"A signing key is {PREFIX} and base64 of {FEWEST_BYTES} to {MOST_BYTES} bytes."
+            f"A signing key is {SIGNING_PREFIX} and base64 of {FEWEST_BYTES} to {MOST_BYTES} bytes."
         )
-
-
-def make_key() -> str:
-    """A new random key."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(MADE_BYTES)).decode()
 
 
 def read_key(text: str) -> bytes:
     """The bytes of a key; `NotAKeyError` where it is none."""
-    if not text.startswith(PREFIX):
+    if not text.startswith(SIGNING_PREFIX):
         raise NotAKeyError
     try:
-        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(text.removeprefix(SIGNING_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         # Raised below, so that what was wrong with the text is not said.
         key = b""
@@ -48,12 +41,12 @@ def read_key(text: str) -> bytes:
     return key
 
 
-def sign(attempt: Attempt) -> dict[str, str]:
-    """The headers that sign this attempt, one signature for each of its keys; none without."""
+def sign(attempt: Attempt, body: bytes) -> dict[str, str]:
+    """The headers that sign the body, one signature for each of its keys; none without."""
     if not attempt.keys.signing:
         return {}
     message_id, timestamp = str(attempt.record_id), str(attempt.unix_now())
-    signed = f"{message_id}.{timestamp}.".encode() + attempt.payload
+    signed = f"{message_id}.{timestamp}.".encode() + body
     return {
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,

@@ -11,7 +11,8 @@ from typing import Any
 from config import validation
 from config.errors import Fault
 from destinations import keys
-from destinations.attempts import Attempt
+from destinations.attempts import Attempt, Request
+from destinations.authorizing import authorization
 from destinations.authorizing.authorization import NoAnswerError
 from destinations.kinds import aws_sqs, default_sink, google_pubsub, mcp, sdk, webhook
 from destinations.models import Kind
@@ -67,6 +68,19 @@ def find_target_faults(kind: str, config: dict[str, Any], *, allow_private: bool
 def is_pushed(kind: str) -> bool:
     """Whether the dispatcher delivers this kind. The others' actions are pulled, or kept."""
     return hasattr(KINDS[kind], "deliver")
+
+
+def show_request(attempt: Attempt) -> Request | None:
+    """The request that an attempt sends, with all headers and without what is secret in them.
+
+    None for a kind whose deliveries are no single request.
+    """
+    compose = getattr(KINDS[attempt.type], "compose", None)
+    if compose is None:
+        return None
+    request: Request = compose(attempt)
+    headers = authorization.show_headers(attempt, request)
+    return request._replace(headers=headers, configured={})
 
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:

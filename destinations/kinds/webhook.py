@@ -1,4 +1,4 @@
-"""`webhook`: an HTTP POST of the payload (the published contract, 3.1)."""
+"""`webhook`: an HTTP POST of the payload (the published contract, 3.1), or of a gateway request."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 from django.conf import settings
 
 from config.errors import Fault, pointer
-from destinations import keys, signaling
-from destinations.attempts import Attempt
+from destinations import gateway, keys, signaling
+from destinations.attempts import Attempt, Request
 from destinations.authorizing import authorization, signing
 from destinations.credentials import HTTP_CREDENTIALS
+from destinations.models import Protocol
 from destinations.outcomes import Outcome, judge_answer
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
@@ -52,22 +53,44 @@ def find_config_faults(config: dict[str, Any]) -> list[Fault]:
 
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
-    """POST the payload's own bytes; the answer's signal or status is the outcome."""
+    """POST the payload's own bytes; the answer's signal or status is the outcome.
+
+    By the gateway protocol it is the request around them, and what the answer says in words.
+    """
+    request = compose(attempt)
     answer = await authorization.post(
         attempt,
         clients,
-        attempt.config["url"],
-        headers=build_headers(attempt),
-        configured=attempt.config.get("headers"),
-        body=attempt.payload,
+        request.url,
+        headers=request.headers,
+        configured=request.configured,
+        body=request.body,
     )
-    outcome = judge(answer, attempt.config, attempt.conceal)
-    if attempt.is_test:
+    if attempt.protocol == Protocol.GATEWAY:
+        outcome = judge_status(answer, attempt.conceal) or gateway.read_answer(answer.body)
+    else:
+        outcome = judge(answer, attempt.config, attempt.conceal)
+    if attempt.is_test or attempt.wants_answer:
         return replace(outcome, status=answer.status, answer=answer.body)
     return outcome
 
 
-def build_headers(attempt: Attempt) -> dict[str, str]:
+def compose(attempt: Attempt) -> Request:
+    """What is sent: nothing of it depends on anything but the attempt and the time.
+
+    `NoAnswerError` where nothing can be: it says why.
+    """
+    body = attempt.payload
+    if attempt.protocol == Protocol.GATEWAY:
+        hindrance = gateway.find_hindrance(attempt)
+        if hindrance:
+            raise authorization.NoAnswerError(hindrance)
+        body = gateway.write_request(attempt)
+    url, configured = attempt.config["url"], attempt.config.get("headers", {})
+    return Request("POST", url, build_headers(attempt, body), configured, body)
+
+
+def build_headers(attempt: Attempt, body: bytes) -> dict[str, str]:
     """Our own headers of one attempt, which win over all others."""
     ours = {
         "content-type": "application/json",
@@ -78,19 +101,24 @@ def build_headers(attempt: Attempt) -> dict[str, str]:
     }
     if attempt.is_test:
         ours["x-waybill-test"] = "true"
-    return ours | signing.sign(attempt)
+    return ours | signing.sign(attempt, body)
 
 
 def judge(
     answer: outbound.Answer, config: dict[str, Any], conceal: Callable[[str], str]
 ) -> Outcome:
     """What an answer means: its status by the answer table; for a 2xx its signal or the default."""
-    failed = judge_answer(
+    failed = judge_status(answer, conceal)
+    if failed:
+        return failed
+    return signaling.read_signal(answer.headers, answer.body) or signaling.default_outcome(config)
+
+
+def judge_status(answer: outbound.Answer, conceal: Callable[[str], str]) -> Outcome | None:
+    """The outcome of everything that is no 2xx, by the answer table."""
+    return judge_answer(
         answer.status,
         retry_after=answer.headers.get("retry-after"),
         said=keys.quote(answer.body, conceal),
         date=answer.headers.get("date"),
     )
-    if failed:
-        return failed
-    return signaling.read_signal(answer.headers, answer.body) or signaling.default_outcome(config)

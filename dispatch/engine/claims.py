@@ -54,7 +54,7 @@ FROM due
 # the lane or its destination is paused, one probe at a time after its breaker has opened.
 CLAIM = f"""
 WITH lane AS MATERIALIZED (
-  SELECT l.*, d.type, d.config::text, d.deleted_at IS NOT NULL AS deleted, f.running,
+  SELECT l.*, d.type, d.protocol, d.config::text, d.deleted_at IS NOT NULL AS deleted, f.running,
     w.unsettled, {keys.COLUMN} AS keys,
     CASE WHEN {throttle.IS_PAUSED} THEN 0
          WHEN l.opened > 0 THEN least(1, l.running_cap) - f.running
@@ -98,18 +98,19 @@ SELECT c.id, c.attempt, c.failures, c.lane_id, l.type, l.config, l.deleted,
        -- By its key, whatever the planner thinks of a join.
        (SELECT p.input::text FROM dispatch_actionpayload p WHERE p.record_id = c.id),
        c.destination_id, extract(epoch FROM now())::float8, l.keys,
-       -- A webhook's receiver is not told.
-       CASE WHEN l.type <> 'webhook' THEN (
+       -- A plain webhook's receiver is not told.
+       CASE WHEN l.type <> 'webhook' OR l.protocol <> 'plain' THEN (
          SELECT a.variant FROM actions_actiondefinition a WHERE a.id = c.definition_id
        ) END,
-       l.running, l.unsettled,
+       l.protocol, l.running, l.unsettled,
        {throttle.COLUMNS}
 FROM claimed c
 JOIN lane l ON l.id = c.lane_id
 """  # noqa: S608 -- constants only
 
 # What time decides, for a few thousand rows at once: retries become due, lost leases and
-# unsettled attempts go back under the next attempt number, actions past their deadline end.
+# unsettled attempts go back under the next attempt number, actions past their deadline end, and
+# so do those that nobody has approved. What is tried only once does not go back: it has failed.
 # It wakes those who wait to pull; it also tells how much of it is to be delivered, whether anything
 # is due at all, and whose settlement deadlines have passed.
 PROMOTE = f"""
@@ -123,7 +124,7 @@ WITH due AS MATERIALIZED (
     SELECT id, status FROM dispatch_actionrecord WHERE timeout_at <= now()
     ORDER BY timeout_at LIMIT {PROMOTED_AT_ONCE} FOR UPDATE SKIP LOCKED
   ) passed
-  WHERE status IN ('running', 'ack_wait')
+  WHERE status IN ('running', 'ack_wait', 'held')
 ), overdue AS MATERIALIZED (
   SELECT id FROM dispatch_actionrecord
   WHERE deadline_at <= now() AND completed_at IS NULL
@@ -133,12 +134,15 @@ WITH due AS MATERIALIZED (
       WHEN r.deadline_at <= now() THEN 'deadline_exceeded'
       WHEN r.status = 'running' THEN 'lease_expired'
       WHEN r.status = 'ack_wait' THEN 'unsettled'
+      WHEN r.status = 'held' THEN 'approval_expired'
     END AS kind,
     -- Whether its attempt was sent by then: of one that is under way nobody knows.
     CASE WHEN r.deadline_at <= now() THEN jsonb_build_object('while', r.status, 'sent',
       CASE r.status WHEN 'ack_wait' THEN true WHEN 'running' THEN NULL ELSE false END)
+      WHEN r.once THEN jsonb_build_object('ambiguous', true)
     END AS detail,
-    r.deadline_at <= now() IS TRUE
+    r.deadline_at <= now() IS TRUE OR r.status = 'held'
+      OR (r.once AND r.status IN ('running', 'ack_wait'))
       OR (r.status = 'ack_wait' AND r.failures + 1 >= {MAX_FAILURES}) AS over
   FROM dispatch_actionrecord r
   -- An array, for which the planner expects few rows: it takes the key for them, not the table.
@@ -147,16 +151,21 @@ WITH due AS MATERIALIZED (
   ))
 ), changed AS (
   UPDATE dispatch_actionrecord r SET
-    status = CASE WHEN v.over THEN 'failed' ELSE 'queued' END,
+    status = CASE WHEN v.kind = 'approval_expired' THEN 'canceled'
+      WHEN v.over THEN 'failed' ELSE 'queued' END,
     attempt = r.attempt + CASE WHEN r.status IN ('running', 'ack_wait') AND NOT v.over
       THEN 1 ELSE 0 END,
     failures = r.failures + CASE WHEN v.kind = 'unsettled' THEN 1 ELSE 0 END,
-    available_at = CASE WHEN r.status = 'scheduled' THEN r.available_at ELSE now() END,
+    available_at = CASE WHEN r.status IN ('scheduled', 'held') THEN r.available_at
+      ELSE now() END,
     timeout_at = NULL,
     completed_at = CASE WHEN v.over THEN now() END,
     error_message = CASE v.kind
       WHEN 'deadline_exceeded' THEN 'DEADLINE_EXCEEDED: not settled within its timeout.'
-      WHEN 'lease_expired' THEN 'The dispatcher that held it was lost.'
+      WHEN 'approval_expired' THEN 'Nobody approved it in time.'
+      WHEN 'lease_expired' THEN CASE WHEN r.once
+        THEN 'The process that delivered it was lost; it may have been done.'
+        ELSE 'The dispatcher that held it was lost.' END
       WHEN 'unsettled' THEN 'Delivered, but not settled in time.'
       ELSE r.error_message END,
     updated_at = now()

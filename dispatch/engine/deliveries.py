@@ -24,7 +24,7 @@ PAYLOAD_GONE = "Its payload is gone."
 # Where in a row of `claims.CLAIM` its lane is and the destination's config; what is in flight in
 # the lane, and its state.
 LANE, CONFIG = 3, 5
-RUNNING, UNSETTLED, LANE_STATE = 12, 13, 14
+PROTOCOL, RUNNING, UNSETTLED, LANE_STATE = 12, 13, 14, 15
 RUNNING_LIMIT, UNSETTLED_LIMIT = LANE_STATE + 1, LANE_STATE + 4
 
 
@@ -132,7 +132,7 @@ def read_claims(rows: list[tuple[Any, ...]]) -> list[Claimed]:
 
 def _read_claim(row: tuple[Any, ...], config: dict[str, Any], taken: int, now: float) -> Claimed:
     record_id, number, failures, lane_id, kind, _, deleted, payload = row[:8]
-    destination_id, started, stored_keys, variant = row[8:RUNNING]
+    destination_id, started, stored_keys, variant = row[8:PROTOCOL]
     attempt = Attempt(
         record_id=record_id,
         number=number,
@@ -146,6 +146,7 @@ def _read_claim(row: tuple[Any, ...], config: dict[str, Any], taken: int, now: f
         keys=keys.read_keys(stored_keys),
         claimed_at=started,
         destination_id=destination_id,
+        protocol=row[PROTOCOL],
     )
     return Claimed(
         attempt,

@@ -37,6 +37,7 @@ def test_the_first_put_makes_version_1(api, acme):
         "alias": ["order.new"],
         "schema": TEXT,
         "description": "Orders.",
+        "requires_approval": False,
         "deleted_at": None,
         "destinations": [],
     }

@@ -134,7 +134,7 @@ def test_an_answer_is_json_whatever_the_client_accepts(api, accept):
         # Nothing at all, nothing of the API, and the API's nothing.
         "/nothing",
         "/v1/nothing",
-        "/v1/orgs/1",
+        "/v1/orgs/1/nothing",
         # An id that is none, that is negative, and that fits no bigint.
         "/v1/orgs/acme/keys",
         "/v1/orgs/-1/keys",

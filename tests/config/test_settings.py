@@ -149,6 +149,17 @@ def test_nonsense_in_a_list_is_refused_by_the_settings_name(read, text):
         read("WAYBILL_X", text)
 
 
+@pytest.mark.parametrize(("text", "least"), [("0", 0), ("1", 1), ("007", 1), ("999999", 0)])
+def test_a_number_is_whole_and_large_enough(text, least):
+    assert reads.number("WAYBILL_X", text, least=least) == int(text)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "x", "1000000", "\u00b2", "1 "])
+def test_a_number_that_is_none_is_refused(text):
+    with pytest.raises(ImproperlyConfigured, match="WAYBILL_X is a whole number from 1"):
+        reads.number("WAYBILL_X", text, least=1)
+
+
 @pytest.mark.parametrize("text", ["", "http://127.0.0.1:4566", "https://localstack.example/"])
 def test_an_endpoint_is_empty_or_looks_like_one(monkeypatch, text):
     monkeypatch.setenv("SOME_ENDPOINT", text)

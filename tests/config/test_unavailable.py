@@ -19,7 +19,7 @@ from tests.client import codes
     ],
 )
 def test_a_database_out_of_reach_is_503(api, monkeypatch, error, cause):
-    def fail(material):
+    def fail(*arguments):
         raise error from cause
 
     monkeypatch.setattr(auth, "find_caller", fail)

@@ -40,6 +40,7 @@ def test_a_destination_of_each_type_is_created_and_read_back(api, acme, kind):
         "tags": None,
         "credential_id": None,
         "signing_key_id": None,
+        "protocol": "plain",
         "deleted_at": None,
         "paused_at": None,
     }

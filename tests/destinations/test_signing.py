@@ -20,9 +20,10 @@ from destinations.kinds import webhook
 from destinations.outcomes import Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
+from orgs.services import SIGNING_BYTES, make_signing_secret
 from tests.destinations.receiver import receive
 
-NEW, OLD, OTHER = (signing.make_key() for _ in range(3))
+NEW, OLD, OTHER = (make_signing_secret() for _ in range(3))
 
 pytestmark = pytest.mark.usefixtures("private_networks")
 
@@ -127,7 +128,7 @@ def test_the_very_bytes_of_the_body_are_signed(payload):
 )
 def test_any_text_and_any_keys_are_verified_by_the_reference(payload, raw):
     secrets = ["whsec_" + base64.b64encode(one).decode() for one in raw]
-    headers = signing.sign(make_attempt(*secrets, payload=payload))
+    headers = signing.sign(make_attempt(*secrets), payload)
 
     for secret in secrets:
         verify(secret, payload, headers)
@@ -135,7 +136,7 @@ def test_any_text_and_any_keys_are_verified_by_the_reference(payload, raw):
 
 @given(st.binary())
 def test_a_body_that_is_no_text_is_signed_all_the_same(payload):
-    headers = signing.sign(make_attempt(NEW, payload=payload))
+    headers = signing.sign(make_attempt(NEW), payload)
     # The package takes no body but UTF-8, so the digest is made by hand.
     key, content = signing.read_key(NEW), f"4711.{headers['webhook-timestamp']}.".encode()
 
@@ -159,12 +160,12 @@ def sha256(content):
 
 def test_each_attempt_has_a_fresh_timestamp(monkeypatch):
     attempt = make_attempt(NEW)
-    first = signing.sign(attempt)
+    first = signing.sign(attempt, b"{}")
     assert abs(int(first["webhook-timestamp"]) - time.time()) < 2
 
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 60)
-    second = signing.sign(attempt)
+    second = signing.sign(attempt, b"{}")
 
     assert int(second["webhook-timestamp"]) - int(first["webhook-timestamp"]) >= 59
     assert second["webhook-signature"] != first["webhook-signature"]
@@ -176,7 +177,7 @@ def test_the_databases_clock_is_the_one_that_counts(monkeypatch):
     claimed = time.time()
     monkeypatch.setattr(time, "time", lambda: claimed - 3_600)
 
-    headers = signing.sign(make_attempt(NEW, claimed_at=claimed))
+    headers = signing.sign(make_attempt(NEW, claimed_at=claimed), b"{}")
 
     assert abs(int(headers["webhook-timestamp"]) - claimed) < 2
 
@@ -185,7 +186,7 @@ def test_the_databases_clock_is_the_one_that_counts(monkeypatch):
 
 
 def test_a_made_key_is_one():
-    assert len(signing.read_key(signing.make_key())) == signing.MADE_BYTES
+    assert len(signing.read_key(make_signing_secret())) == SIGNING_BYTES
 
 
 @given(st.text())

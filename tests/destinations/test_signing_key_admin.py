@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.urls import reverse
 
 from destinations import keys, signing_keys
-from destinations.authorizing import signing
 from orgs import encryption
 from orgs.models import SigningKey
+from orgs.services import make_signing_secret
 from tests import factories
 from tests.destinations.test_key_admin import LIST, PLANTED, errors_of, url_of
 
@@ -36,7 +36,7 @@ def test_a_key_that_is_made_here_shows_its_secret_once(admin_client, acme):
 
 
 def test_a_key_that_is_given_is_kept_and_not_shown(admin_client, acme):
-    given = signing.make_key()
+    given = make_signing_secret()
     data = {"org": acme.pk, "label": "signs", "new_secret": given}
     page = admin_client.post(ADD_KEY, data, follow=True)
 
@@ -57,7 +57,7 @@ def test_a_key_is_renamed_and_its_secret_has_no_input(admin_client, acme):
     before = key.secret
     assert "new_secret" not in admin_client.get(url_of(key)).context["adminform"].form.fields
 
-    data = {"label": "after", "new_secret": signing.make_key()}
+    data = {"label": "after", "new_secret": make_signing_secret()}
     assert admin_client.post(url_of(key), data).status_code == 302
 
     key.refresh_from_db()

@@ -49,6 +49,7 @@ def test_a_key_is_made_here_and_its_secret_shown_once(api, acme):
         "org_id": str(acme.pk),
         "label": "orders",
         "previous_until": None,
+        "signs_gateway_from": None,
         "deleted_at": None,
     }
 

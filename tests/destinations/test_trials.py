@@ -7,7 +7,6 @@ import contextlib
 import threading
 import time
 
-import orjson
 import pytest
 from aiohttp import web
 from django.db import connection
@@ -18,6 +17,7 @@ from destinations.models import Destination
 from destinations.outcomes import Outcome, Verdict
 from tests import factories
 from tests.client import codes
+from tests.destinations.hook import Hook
 from tests.destinations.receiver import refusing
 from tests.dispatch.background import Answer
 from tests.stored import everything_stored
@@ -25,48 +25,6 @@ from tests.stored import everything_stored
 SECRET = "a-secret-that-nobody-sees"
 
 pytestmark = pytest.mark.usefixtures("private_networks")
-
-
-class Hook:
-    """A receiver in a thread of its own: it notes what comes, and answers as it is told."""
-
-    def __init__(self):
-        self.seen = []
-        self.answer = web.Response()
-        self.echoes = False
-        self.sleep = 0.0
-        self.loop = asyncio.new_event_loop()
-        self.ready = threading.Event()
-        self.thread = threading.Thread(target=lambda: self.loop.run_until_complete(self.serve()))
-
-    async def serve(self):
-        self.stopping = asyncio.Event()
-        runner = web.ServerRunner(
-            web.Server(self.handle, access_log=None, handler_cancellation=True), shutdown_timeout=0
-        )
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-        self.ready.set()
-        await self.stopping.wait()
-        await runner.cleanup()
-
-    async def handle(self, request):
-        headers = {str(name).lower(): value for name, value in request.headers.items()}
-        self.seen.append((headers, await request.read()))
-        await asyncio.sleep(self.sleep)
-        body = orjson.dumps(headers) if self.echoes else self.answer.body
-        return web.Response(status=self.answer.status, headers=self.answer.headers, body=body)
-
-    def __enter__(self):
-        self.thread.start()
-        assert self.ready.wait(10)
-        return self
-
-    def __exit__(self, *_):
-        self.loop.call_soon_threadsafe(self.stopping.set)
-        self.thread.join(10)
-        self.loop.close()
 
 
 @pytest.fixture
@@ -278,7 +236,7 @@ def test_only_so_many_are_tested_at_once(api, acme, hook, monkeypatch):
 def test_a_trial_knows_which_destination_it_is_for(webhook, monkeypatch):
     attempts = []
 
-    async def look(attempt):
+    async def look(attempt, _):
         attempts.append(attempt)
         return Outcome(Verdict.ACK)
 

@@ -21,10 +21,10 @@ def test_a_claimed_action_runs_with_a_lease(acme, webhook, definition):
 
     assert row[:3] == (record.pk, 2, 1)
     assert row[3:9] == (record.lane_id, "webhook", row[5], False, '{"n":1}', webhook.pk)
-    # Neither credential nor signing key, and a webhook is not told the variant.
-    assert row[10:12] == (None, None)
+    # Neither credential nor signing key, and a plain webhook is not told the variant.
+    assert row[10:13] == (None, None, "plain")
     # What was in flight in the lane before, and the lane as it is stored.
-    in_flight, revision, limit = row[12:14], row[14], row[15]
+    in_flight, revision, limit = row[13:15], row[15], row[16]
     assert (in_flight, revision, limit) == ((0, 0), 0, 4)
     assert '"url"' in row[5]
     record.refresh_from_db()

@@ -12,13 +12,13 @@ from django.utils import timezone
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from destinations import keys, services, signing_keys
-from destinations.authorizing import signing
 from destinations.models import Credential
 from destinations.outcomes import Outcome, Verdict
 from dispatch.engine import dispatcher as dispatcher_module
 from dispatch.models import ActionRecord
 from orgs import encryption
 from orgs.models import SigningKey
+from orgs.services import make_signing_secret
 from tests import factories
 from tests.dispatch.background import Answer, wait_until
 from tests.dispatch.claiming import claim
@@ -26,7 +26,7 @@ from tests.dispatch.plans import explain, prepared
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEYS = 10
-OLD, NEW = signing.make_key(), signing.make_key()
+OLD, NEW = make_signing_secret(), make_signing_secret()
 SECRET = "pl4nted-and-never-shown"
 
 

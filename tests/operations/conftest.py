@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from operations import usage
 from tests.factories import make_over
 
 
@@ -28,3 +29,8 @@ def _no_jobs_left(request):
             "TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_events, "
             "procrastinate_periodic_defers"
         )
+
+
+@pytest.fixture
+def short_slices(monkeypatch):
+    monkeypatch.setattr(usage, "SLICE", 4)

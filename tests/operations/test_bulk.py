@@ -180,11 +180,11 @@ def test_a_destination_deleted_meanwhile_costs_another_try(acme, failed, monkeyp
     operation = start_bulk(acme)
     store, tries = dispatch.intake.store, []
 
-    def store_once_in_vain(*arguments):
+    def store_once_in_vain(*arguments, **options):
         tries.append(arguments)
         if len(tries) == 1:
             raise DestinationGoneError("It was deleted.")
-        return store(*arguments)
+        return store(*arguments, **options)
 
     monkeypatch.setattr(dispatch.intake, "store", store_once_in_vain)
 

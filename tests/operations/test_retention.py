@@ -254,25 +254,31 @@ def ten_at_a_time(monkeypatch):
     monkeypatch.setattr(partitions, "SPAN", 10)
 
 
+# Where what has been counted ends.
+END = 90
+
+
 @pytest.mark.parametrize(
     ("spared", "position", "expected"),
     [
         # Nothing is spared.
-        ([], 0, (0, retention.FARTHEST)),
-        ([], 57, (57, retention.FARTHEST)),
+        ([], 0, (0, END, True)),
+        ([], 57, (57, END, True)),
         # In front of one, in one, behind one.
-        ([2], 0, (0, 20)),
-        ([2], 18, (18, 20)),
-        ([2], 19, (29, retention.FARTHEST)),
-        ([2], 25, (29, retention.FARTHEST)),
-        ([2], 29, (29, retention.FARTHEST)),
+        ([2], 0, (0, 20, False)),
+        ([2], 18, (18, 20, False)),
+        ([2], 19, (29, END, True)),
+        ([2], 25, (29, END, True)),
+        ([2], 29, (29, END, True)),
+        # What is spared beyond the end is no matter.
+        ([9], 0, (0, END, True)),
         # Several, beside each other and apart.
-        ([2, 3], 21, (39, retention.FARTHEST)),
-        ([2, 4], 21, (29, 40)),
-        ([0, 1], 0, (19, retention.FARTHEST)),
+        ([2, 3], 21, (39, END, True)),
+        ([2, 4], 21, (29, 40, False)),
+        ([0, 1], 0, (19, END, True)),
     ],
 )
 def test_what_is_spared_is_stepped_over(ten_at_a_time, spared, position, expected):
     found = [Partition(partitions.PAYLOADS, number) for number in spared]
 
-    assert retention._skip(found, position) == expected
+    assert retention._skip(found, position, END) == retention.Span(*expected)

@@ -44,9 +44,9 @@ def test_the_admin_is_closed_to_those_who_are_no_staff(client, acme):
 
 def test_logging_in_leads_to_the_first_page(client, db):
     User.objects.create_superuser("boss@example.com", PASSWORD)
-    data = {"username": "boss@example.com", "password": PASSWORD}
+    data = {"login": "boss@example.com", "password": PASSWORD}
 
-    assert client.post(reverse("admin:login"), data).url == reverse("admin:index")
+    assert client.post(reverse("account_login"), data).url == reverse("admin:index")
 
 
 def test_a_new_key_shows_its_secret_once(admin_client, acme):

@@ -7,8 +7,11 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 
-from orgs.models import Organization, User
+from destinations import keys
+from orgs import encryption
+from orgs.models import Membership, Organization, SigningKey, User
 from tests.client import ApiClient
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +41,7 @@ def test_it_prints_what_a_script_needs_and_nothing_else():
         "org_id": str(org.pk),
         "tenant_id": str(org.tenant_id),
         "api_key": made["api_key"],
-        "signing_key": None,
+        "signing_key": made["signing_key"],
         "admin": {"email": "admin@waybill.localhost", "password": made["admin"]["password"]},
     }
     assert (org.name, org.slug) == ("Acme", "acme")
@@ -52,6 +55,20 @@ def test_its_key_and_its_login_work():
     assert user.check_password(made["admin"]["password"])
     assert user.is_staff
     assert user.is_superuser
+
+
+def test_its_signing_key_is_the_one_that_signs_for_the_gateway():
+    made = bootstrap_json()
+
+    key = SigningKey.objects.get()
+    assert encryption.decrypt(key.secret) == made["signing_key"]
+    assert keys.of_gateway(int(made["org_id"])).signing == (made["signing_key"],)
+    # It is the same the next time, and one that nobody can open is none.
+    assert bootstrap_json()["signing_key"] == made["signing_key"]
+    SigningKey.objects.update(secret="lost")
+    assert bootstrap_json()["signing_key"] is None
+    assert "signing key   unchanged: no encryption key opens it" in bootstrap("--org", "Acme")
+    assert SigningKey.objects.count() == 1
 
 
 def test_the_second_time_it_finds_the_organization_and_its_owner_and_makes_a_fresh_key():
@@ -114,6 +131,16 @@ def test_a_deleted_organization_is_not_found_again():
     org = Organization.objects.get(pk=second["org_id"])
     assert ApiClient(org, second["api_key"]).get("~/keys").status_code == 200
     assert first["org_id"] != second["org_id"]
+
+
+def test_an_owner_who_was_removed_is_one_again():
+    bootstrap_json()
+    Membership.objects.update(deleted_at=Now(), permissions=["viewer"])
+
+    made = bootstrap_json()
+
+    api = ApiClient(Organization.objects.get(), made["api_key"])
+    assert api.get("~/keys").status_code == 200
 
 
 def test_for_people_it_prints_lines():

@@ -33,6 +33,8 @@ def test_a_new_key_is_the_callers_and_opens_the_api(api, acme):
         "member_id": str(member.pk),
         "user_id": str(member.user_id),
         "description": "billing service",
+        "permissions": None,
+        "variants": None,
         "material": made["material"],
         "created_at": made["created_at"],
         "last_used_at": None,
@@ -184,3 +186,95 @@ def test_the_list_takes_the_same_queries_for_any_number_of_keys(
     # Who asks, how many there are, and the page.
     with django_assert_num_queries(3):
         api.get("~/keys")
+
+
+def test_a_key_does_what_both_it_and_its_member_may(api, acme):
+    made = api.data(api.put("~/keys", {"description": "narrow", "permissions": ["editor"]}))
+    narrow = ApiClient(acme, made["material"])
+    definition = {"variant": "count", "schema": {}}
+    assert made["permissions"] == ["editor"]
+    assert narrow.put("~/actions/definitions", definition).status_code == 200
+    assert narrow.get("~/keys").status_code == 403
+    assert narrow.post("/v1/ingress/count", {"input": 1}).status_code == 403
+
+    # What the member loses, the key loses; what the member gains, it does not.
+    acme.memberships.update(permissions=["viewer"])
+    assert narrow.put("~/actions/definitions", definition).status_code == 403
+    assert narrow.get("~/actions/definitions").status_code == 200
+    acme.memberships.update(permissions=["admin"])
+    assert narrow.put("~/actions/definitions", definition).status_code == 200
+    assert narrow.get("~/keys").status_code == 403
+
+
+def test_a_key_is_shown_with_its_limits_and_its_members_permissions(api):
+    body = {"description": "narrow", "permissions": ["viewer"], "variants": ["a", "b"]}
+    made = api.data(api.put("~/keys", body))
+
+    shown = api.data(api.get(f"~/keys/{made['id']}"))
+
+    assert (shown["permissions"], shown["variants"]) == (["viewer"], ["a", "b"])
+    assert shown["membership"]["permissions"] == ["owner"]
+
+
+def test_nobody_makes_a_key_that_may_more_than_they(acme):
+    admin = factories.make_member(acme, "admin")
+    api = ApiClient(acme, factories.make_key(acme, member=admin))
+
+    answer = api.put("~/keys", {"description": "high", "permissions": ["owner"]})
+
+    assert (answer.status_code, codes(answer)) == (403, [("PERMISSION_TOO_HIGH", "/permissions")])
+    assert api.put("~/keys", {"description": "fit", "permissions": ["editor"]}).status_code == 200
+
+
+def test_a_narrow_key_makes_no_wider_one(api, acme):
+    made = api.data(api.put("~/keys", {"description": "admin", "permissions": ["admin"]}))
+    narrow = ApiClient(acme, made["material"])
+
+    second = narrow.data(narrow.put("~/keys", {"description": "second"}))
+
+    assert second["permissions"] == ["admin", "editor", "operator", "viewer"]
+    wide = {"description": "third", "permissions": ["owner"]}
+    assert narrow.put("~/keys", wide).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("limits", "pointer"),
+    [
+        ({"permissions": []}, "/permissions"),
+        ({"permissions": ["emperor"]}, "/permissions"),
+        ({"permissions": "viewer"}, "/permissions"),
+        ({"variants": []}, "/variants"),
+        ({"variants": [""]}, "/variants"),
+        ({"variants": ["x" * 256]}, "/variants"),
+        ({"variants": ["a", "a"]}, "/variants"),
+        ({"variants": [7]}, "/variants"),
+        ({"variants": [str(n) for n in range(101)]}, "/variants"),
+    ],
+)
+def test_limits_of_the_wrong_shape_are_refused(api, acme, limits, pointer):
+    answer = api.put("~/keys", {"description": "narrow"} | limits)
+
+    assert answer.status_code == 400
+    assert all(at.startswith(pointer) for _, at in codes(answer))
+    assert acme.keys.count() == 1
+
+
+def test_no_limits_are_said_by_null(api):
+    body = {"description": "wide", "permissions": None, "variants": None}
+    made = api.data(api.put("~/keys", body))
+
+    assert (made["permissions"], made["variants"]) == (None, None)
+
+
+def test_nobody_ends_a_key_that_may_do_more_than_they_may(api, acme):
+    admin = ApiClient(acme, factories.make_key(acme, member=factories.make_member(acme, "admin")))
+    owners, narrow = (
+        api.data(api.put("~/keys", {"description": "billing", **limits}))["id"]
+        for limits in ({}, {"permissions": ["viewer"]})
+    )
+
+    refused = admin.call("DELETE", f"/v1/orgs/{acme.pk}/keys/{owners}")
+
+    assert (refused.status_code, codes(refused)) == (403, [("PERMISSION_TOO_HIGH", "/id")])
+    assert ApiKey.objects.get(pk=owners).deleted_at is None
+    assert admin.call("DELETE", f"/v1/orgs/{acme.pk}/keys/{narrow}").status_code == 200

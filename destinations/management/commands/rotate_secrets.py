@@ -12,8 +12,8 @@ from destinations import rotation
 from destinations.rotation import Rotation
 
 LESSON = """
-Credentials and signing keys are encrypted under the first of WAYBILL_ENCRYPTION_KEYS, and read
-with any of them. To change the key:
+Credentials, signing keys and second factors are encrypted under the first of
+WAYBILL_ENCRYPTION_KEYS, and read with any of them. To change the key:
 
   1. put the new key LAST in WAYBILL_ENCRYPTION_KEYS, and restart every process: all can read it
   2. put it FIRST, and restart every process: what is stored from now on is under it
@@ -43,7 +43,7 @@ class Formatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
 class Command(BaseCommand):
     """Encrypts every secret again, under the first key."""
 
-    help = "Encrypt every credential and signing key again, under the first encryption key."
+    help = "Encrypt every credential, signing key and second factor again, under the first key."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         """The parser, whose help says how keys are changed."""

@@ -39,7 +39,7 @@ class Command(BaseCommand):
             "org_id": str(made.org.pk),
             "tenant_id": str(made.org.tenant_id),
             "api_key": made.api_key,
-            "signing_key": None,
+            "signing_key": made.signing_key,
             "admin": {"email": made.email, "password": made.password},
         }
         if options["json"]:
@@ -49,6 +49,8 @@ class Command(BaseCommand):
         self.stdout.write(f"API key       {made.api_key} (shown only now)")
         password = made.password or "unchanged: this login already existed"
         self.stdout.write(f"admin login   {made.email}, password {password}")
+        signing = made.signing_key or "unchanged: no encryption key opens it"
+        self.stdout.write(f"signing key   {signing}")
 
 
 def read_name(text: str) -> str:

@@ -22,7 +22,12 @@ CHILDREN = {
     "worker": ("worker",),
 }
 # What suits one machine without certificates; what the operator has set goes first.
-CHILD_SETTINGS = {"WAYBILL_ALLOW_PRIVATE_NETWORKS": "true", "WAYBILL_HTTPS": "false"}
+CHILD_SETTINGS = {
+    "WAYBILL_ALLOW_PRIVATE_NETWORKS": "true",
+    "WAYBILL_HTTPS": "false",
+    # Mail is written to the screen.
+    "EMAIL_URL": "consolemail://",
+}
 PATIENCE_SECONDS = 30
 
 

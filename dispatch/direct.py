@@ -1,0 +1,262 @@
+"""Delivering an action while its caller waits: one attempt, now, by the process that takes it in.
+
+The record is stored as `running` under attempt 0, so that no dispatcher ever claims it, and is
+marked as tried once: whatever ends that attempt ends the action. Where this process is lost, the
+lease runs out and the action has failed, ambiguously. No connection is held while it waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.db import DatabaseError, transaction
+
+from actions import judge
+from config.errors import BadRequestError, ConflictError, NotFoundError, RuleError
+from destinations import kinds
+from destinations.attempts import Attempt, Request
+from destinations.authorizing.authorization import NoAnswerError
+from destinations.calls import calls
+from destinations.outcomes import Outcome, Verdict
+from dispatch import admission, answers, idempotency, intake, rounds, settlement, throttle
+from dispatch.admission import Begun, BusyError
+from dispatch.idempotency import Call
+from dispatch.intake import Routed, Submission
+from dispatch.limits import Observation, Seen
+from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
+from runtime import slots
+
+logger = logging.getLogger(__name__)
+
+# The answer comes within 30 s, all included; the rest is for judging, storing and settling.
+SECONDS = 27.0
+# So many wait in a process at once, and so many of one organization.
+MOST_AT_ONCE = 100
+MOST_OF_ORG = 50
+LOOK_SECONDS = 0.2
+NO_ROOM = "Too many are waiting for something just now; nothing was sent."
+UNFINISHED = {
+    Status.HELD: "It waits for approval: ask for its record.",
+    Status.RUNNING: "It is under way: ask for its record.",
+    Status.ACK_WAIT: "It was taken and is not settled yet: ask for its record.",
+    # What was held and has been approved.
+    Status.QUEUED: "It waits for its turn: ask for its record.",
+    Status.SCHEDULED: "It waits for its time: ask for its record.",
+}
+# What is told of an action that is over.
+AFTERWARDS = (ActionEvent.Kind.LATE, ActionEvent.Kind.REPLAYED)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be done now, for whom, and who asks."""
+
+    org_id: int
+    name: str
+    input: Any
+    actor: str
+    version: int | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """All that it asks for, to be compared under an idempotency key."""
+        return {
+            "execute": self.name,
+            "version": self.version,
+            "tags": self.tags,
+            "input": self.input,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What has become of an action by now; `error` is empty where it has succeeded.
+
+    `ambiguous`: it has failed or was canceled, and may have been done all the same. What is
+    `held`, `running` or in `ack_wait` is not over: ask for the record.
+    """
+
+    record_id: int
+    status: str
+    result: Any = None
+    error: str = ""
+    ambiguous: bool = False
+
+
+def execute(order: Order, *, key: str | None = None) -> Executed:
+    """What comes of an action that is delivered now.
+
+    The same order under the same idempotency key is one action: whoever comes later waits for it.
+    """
+    call = None if key is None else Call.of(order.org_id, key, order.content())
+    ends = time.monotonic() + SECONDS
+    with _turn(order.org_id):
+        known = None if call is None else idempotency.find(call)
+        begun = _begin(order, call, ends) if known is None else _read_id(known)
+        if isinstance(begun, int):
+            return _wait(begun, ends)
+        _settle(begun, *_deliver(begun.attempt))
+        return find(begun.attempt.record_id)
+
+
+def dry_run(order: Order) -> Request:
+    """The request that would be sent, without what is secret. Nothing is stored or sent.
+
+    The action has no id yet: 0 stands for it. What needs approval is not shown: it is signed, and
+    whoever has it could send it themselves.
+    """
+    judged = _judge(order)
+    if judged.route.requires_approval:
+        message = "Its actions need approval: what would be sent is not shown before."
+        raise ConflictError(message, code="NEEDS_APPROVAL")
+    attempt = admission.preview(judged, ends=time.monotonic() + SECONDS)
+    if attempt.keys.fault:
+        raise ConflictError(attempt.keys.fault, code="KEYS_UNUSABLE")
+    try:
+        request = kinds.show_request(attempt)
+    except NoAnswerError as error:
+        raise ConflictError(error.outcome.message, code="NOTHING_TO_SEND") from error
+    if request is None:
+        message = f"What goes to a destination of type {attempt.type} is no single request."
+        raise RuleError(message, code="NO_DRY_RUN")
+    return request
+
+
+def find(record_id: int) -> Executed:
+    """What has become of an action by now."""
+    record = ActionRecord.objects.prefetch_related("payload").get(pk=record_id)
+    payload: ActionPayload | None = getattr(record, "payload", None)
+    result = orjson.loads(payload.result) if payload and payload.result else None
+    if record.status == Status.SUCCEEDED:
+        return Executed(record_id, record.status, result)
+    if record.completed_at is None:
+        return Executed(record_id, record.status, result, UNFINISHED[Status(record.status)])
+    last = record.events.exclude(kind__in=AFTERWARDS).order_by("-id")
+    detail = last.values_list("detail", flat=True).first() or {}
+    # What no answer has ended may have been done, once it was begun.
+    ambiguous = detail.get("ambiguous", "verdict" not in detail and record.started_at is not None)
+    return Executed(record_id, record.status, result, record.error_message, ambiguous)
+
+
+# --- beginning -----------------------------------------------------------------------------------
+
+_busy: Counter[int] = Counter()
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _turn(org_id: int) -> Iterator[None]:
+    """One of those that may wait in this process at once."""
+    with _lock:
+        if _busy.total() >= MOST_AT_ONCE or _busy[org_id] >= MOST_OF_ORG:
+            raise BusyError("Too many actions are being executed just now: try again in a moment.")
+        _busy[org_id] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _busy[org_id] -= 1
+            if not _busy[org_id]:
+                del _busy[org_id]
+
+
+def _read_id(known: idempotency.Answer) -> int:
+    return int(orjson.loads(known.data)["action_record_id"])
+
+
+def _judge(order: Order) -> Routed:
+    """The action, which may be delivered, with its lane."""
+    submission = Submission(order.name, order.input, order.tags, order.version)
+    (judged,) = intake.judge_all(order.org_id, [submission], judge.set_deadline())
+    if isinstance(judged, list):
+        refused = NotFoundError if judged[0].code == "UNKNOWN_VARIANT" else BadRequestError
+        raise refused.of(judged)
+    if judged.route.kind is None or not kinds.is_pushed(judged.route.kind):
+        message = "Its actions go to no destination that could be called now."
+        raise RuleError(message, code="NOT_EXECUTABLE")
+    return judged
+
+
+def _begin(order: Order, call: Call | None, ends: float) -> Begun | int:
+    """The action, stored; or the id of one that is not to be delivered here."""
+    (placed,) = intake.place_all(order.org_id, [_judge(order)])
+    if isinstance(placed, list):
+        raise BadRequestError.of(placed)
+    with transaction.atomic():
+        faster = None if call is None else idempotency.take(call)
+        if faster is not None:
+            return _read_id(faster)
+        begun = _store(order, placed, ends)
+        if call is not None:
+            record_id = begun if isinstance(begun, int) else begun.attempt.record_id
+            idempotency.keep(call, orjson.dumps({"action_record_id": str(record_id)}))
+        return begun
+
+
+def _store(order: Order, placed: Routed, ends: float) -> Begun | int:
+    """The action; of one that is held the id, for nobody waits for it until it is approved."""
+    if placed.route.requires_approval:
+        (accepted,) = intake.store(order.org_id, [placed], actor=order.actor)
+        return accepted.id
+    return admission.store(order.org_id, placed, actor=order.actor, ends=ends)
+
+
+# --- waiting and ending --------------------------------------------------------------------------
+
+
+def _deliver(attempt: Attempt) -> tuple[Outcome, float]:
+    """What has come of it, and how many seconds that took; without a connection meanwhile."""
+    began = time.monotonic()
+    with slots.left() as may_wait:
+        if may_wait:
+            outcome = calls.deliver(attempt)
+        else:
+            outcome = Outcome(Verdict.OURS, NO_ROOM, said=False, sent=False)
+        seconds = time.monotonic() - began
+    return outcome, seconds
+
+
+def _settle(begun: Begun, outcome: Outcome, seconds: float) -> None:
+    """Write down how it ended. What somebody has ended meanwhile stays so."""
+    ending = answers.end(begun.attempt.record_id, outcome)
+    if not settlement.finish(ending):
+        settlement.tell_late(ending)
+    seen = throttle.judge_answer(
+        outcome,
+        milliseconds=seconds * 1_000,
+        sla=begun.attempt.config.get("response_time_sla_ms"),
+    )
+    if seen is not None:
+        what = f"HTTP {outcome.status}" if outcome.status else outcome.message
+        pause = outcome.seconds if seen is Seen.LIMITED else None
+        ended = begun.started + seconds
+        answer = Observation(seen, begun.started, ended, begun.is_filling, pause, what)
+        _observe(begun.attempt.lane_id, answer)
+
+
+def _observe(lane_id: int, answer: Observation) -> None:
+    """The ending is committed: that a lane cannot be moved now is no matter of it."""
+    try:
+        rounds.observe_answer(lane_id, answer)
+    except DatabaseError:
+        logger.exception("What was seen of lane %d is not counted", lane_id)
+
+
+def _wait(record_id: int, ends: float) -> Executed:
+    """What has become of an action that another call delivers, once that is known."""
+    while True:
+        executed = find(record_id)
+        if executed.status != Status.RUNNING or time.monotonic() >= ends:
+            return executed
+        with slots.left() as may_wait:
+            if not may_wait:
+                return executed
+            time.sleep(LOOK_SECONDS)

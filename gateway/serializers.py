@@ -1,0 +1,57 @@
+"""Rows of this app as the gateway shows them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from destinations.attempts import Request
+from dispatch.direct import Executed
+from gateway.services import Registered
+
+# What a boolean contract, which only the registry's own API takes, is as an object.
+BOOLEANS: dict[bool, dict[str, Any]] = {True: {}, False: {"not": {}}}
+
+
+def show_executed(executed: Executed) -> dict[str, Any]:
+    """What has come of an action that was executed."""
+    return {
+        "result": executed.result,
+        "error": executed.error,
+        "action_record_id": str(executed.record_id),
+        "ambiguous": executed.ambiguous,
+    }
+
+
+def show_request(request: Request) -> dict[str, Any]:
+    """The request that would be sent."""
+    return {
+        "request": {
+            "method": request.method,
+            "url": request.url,
+            "headers": dict(request.headers),
+            "body": request.body.decode(),
+        }
+    }
+
+
+def show_action(found: Registered) -> dict[str, Any]:
+    """An action, with what the registry says of it now."""
+    action, definition = found.action, found.definition
+    schema = definition.read_schema()
+    changed = (action.updated_at, definition.updated_at, action.destination.updated_at)
+    return {
+        "id": str(action.pk),
+        "tenant_id": str(action.org.tenant_id),
+        "name": action.name,
+        "description": action.description,
+        "json_schema": BOOLEANS[schema] if isinstance(schema, bool) else schema,
+        "webhook_url": action.destination.config["url"],
+        "created_at": _show_time(action.created_at),
+        "updated_at": _show_time(max(changed)),
+    }
+
+
+def _show_time(moment: datetime) -> str:
+    """As `2023-01-01T12:00:00.123456Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

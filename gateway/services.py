@@ -1,0 +1,197 @@
+"""Changes to gateway actions: to the registry, and to what the gateway knows beside it.
+
+A new webhook is probed before anything is stored, with no transaction open; what has happened
+meanwhile is looked at again under the lock that orders all changes to an organization's
+definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from actions import contracts
+from actions import services as actions
+from actions.models import ActionDefinition, DefinitionName
+from config import strictjson
+from config.errors import ConflictError, DomainError
+from destinations import keys
+from destinations import services as destinations
+from destinations.keys import Keys
+from destinations.models import Kind, Protocol
+from dispatch import services as dispatch
+from gateway import probes
+from gateway.errors import INVALID_REQUEST, GatewayError
+from gateway.models import GatewayAction
+
+NO_SIGNING_KEY = "this tenant has no signing key: create one first, and give it to the webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A gateway action, and its variant's newest live version."""
+
+    action: GatewayAction
+    definition: ActionDefinition
+
+
+def list_actions(*, org_id: int) -> list[Registered]:
+    """The organization's gateway actions, oldest first."""
+    found = list(GatewayAction.objects.registered().of_org(org_id))
+    newest = ActionDefinition.objects.in_bulk([action.newest_id for action in found])
+    return [Registered(action, newest[action.newest_id]) for action in found]
+
+
+def find_action(*, org_id: int, name: str) -> Registered:
+    """The organization's gateway action of that name, else 404."""
+    action = GatewayAction.objects.registered().of_org(org_id).filter(name=name).first()
+    if action is None:
+        raise GatewayError("Action not found", status=404)
+    return Registered(action, ActionDefinition.objects.get(pk=action.newest_id))
+
+
+def create_action(
+    *, org_id: int, name: str, description: str, webhook_url: str, json_schema: dict[str, Any]
+) -> Registered:
+    """A new gateway action, whose webhook has answered a test."""
+    _check_schema(json_schema)
+    config = {"url": webhook_url}
+    _check_config(config)
+    _check_room(org_id, name)
+    _probe(org_id, name, config, keys.of_gateway(org_id))
+    with transaction.atomic():
+        actions.lock_definitions(org_id)
+        _check_room(org_id, name)
+        # What the registry's own API has left of an earlier one.
+        GatewayAction.objects.of_org(org_id).filter(name=name).update(deleted_at=Now())
+        definition = actions.put_definition(
+            org_id=org_id, variant=name, schema=json_schema, description=description
+        )
+        destination = destinations.create_destination(
+            org_id=org_id,
+            label=destinations.find_free_label(org_id=org_id, wanted=f"gateway {name}"),
+            type=Kind.WEBHOOK,
+            config=config,
+            protocol=Protocol.GATEWAY,
+        )
+        actions.link_destination(
+            definition=definition, destination_id=destination.pk, is_default=True
+        )
+        GatewayAction.objects.create(
+            org_id=org_id, name=name, description=description, destination=destination
+        )
+        return find_action(org_id=org_id, name=name)
+
+
+def update_action(*, org_id: int, name: str, changes: Mapping[str, Any]) -> Registered:
+    """The gateway action with what is named replaced; a new webhook has answered a test."""
+    destination = find_action(org_id=org_id, name=name).action.destination
+    if "json_schema" in changes:
+        _check_schema(changes["json_schema"])
+    moved = destination.config | {"url": changes.get("webhook_url", destination.config["url"])}
+    if moved != destination.config:
+        _check_config(moved)
+        _probe(org_id, name, moved, keys.of_destination(destination.pk))
+    with transaction.atomic():
+        actions.lock_definitions(org_id)
+        found = find_action(org_id=org_id, name=name)
+        _apply(found, changes)
+        return find_action(org_id=org_id, name=name)
+
+
+def _apply(found: Registered, changes: Mapping[str, Any]) -> None:
+    """Change what differs, and say when."""
+    action, definition = found.action, found.definition
+    schema = changes.get("json_schema", definition.read_schema())
+    description = changes.get("description", action.description)
+    url = changes.get("webhook_url", action.destination.config["url"])
+    is_other = strictjson.digest(schema) != bytes(definition.schema_digest)
+    if is_other:
+        actions.put_definition(
+            org_id=action.org_id, variant=action.name, schema=schema, description=description
+        )
+    elif description != action.description:
+        actions.update_definition(definition=definition, description=description)
+    if url != action.destination.config["url"]:
+        config = action.destination.config | {"url": url}
+        destinations.update_destination(destination=action.destination, changes={"config": config})
+    if description != action.description:
+        GatewayAction.objects.filter(pk=action.pk).update(description=description, updated_at=Now())
+
+
+@transaction.atomic
+def delete_action(*, org_id: int, name: str, actor: str) -> None:
+    """End the action: all versions of its variant take no new work, and its name is free again.
+
+    Open work finishes; for as long as there is some, the destination stays.
+    """
+    actions.lock_definitions(org_id)
+    action = find_action(org_id=org_id, name=name).action
+    for definition in ActionDefinition.objects.of_org(org_id).filter(variant=name):
+        actions.delete_definition(definition=definition)
+    GatewayAction.objects.filter(pk=action.pk).update(deleted_at=Now(), updated_at=Now())
+    try:
+        with transaction.atomic():
+            dispatch.delete_destination(destination=action.destination, force=False, actor=actor)
+    except ConflictError:
+        # Something still goes there: whoever looks after destinations sees it, and what.
+        return
+
+
+def _check_schema(schema: dict[str, Any]) -> None:
+    try:
+        contracts.admit(schema)
+    except contracts.InvalidSchemaError as error:
+        (fault,) = error.faults
+        at = (fault.pointer or "").removeprefix("/schema")
+        where = f" at {at}" if at else ""
+        details = f"Field 'json_schema' is not a valid JSON Schema{where}: {fault.message}"
+        raise GatewayError(INVALID_REQUEST, details=details) from error
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    """Refuse a URL that may not be called; what its name leads to is not told."""
+    if settings.HTTPS and not config["url"].lower().startswith("https://"):
+        raise _invalid_url("must be an HTTPS URL")
+    try:
+        destinations.check_config(Kind.WEBHOOK, config)
+    except DomainError as error:
+        raise _invalid_url(f"is invalid: {error.faults[0].message}") from error
+    try:
+        destinations.check_target(Kind.WEBHOOK, config)
+    except DomainError as error:
+        raise _invalid_url("leads to an address that may not be called") from error
+
+
+def _invalid_url(why: str) -> GatewayError:
+    return GatewayError(INVALID_REQUEST, details=f"Field 'webhook_url' {why}")
+
+
+def _check_room(org_id: int, name: str) -> None:
+    """Refuse a name that is taken, and one action too many."""
+    if _is_taken(org_id, name):
+        raise GatewayError(f"action with name '{name}' already exists", status=409)
+    most = settings.GATEWAY_ACTIONS
+    if GatewayAction.objects.registered().of_org(org_id).count() >= most:
+        raise GatewayError(f"action limit reached: a tenant has at most {most} actions")
+
+
+def _is_taken(org_id: int, name: str) -> bool:
+    """Whether the registry has the name, but for what nothing leads from any more."""
+    if not DefinitionName.objects.filter(org_id=org_id, name=name).exists():
+        return False
+    was_ours = GatewayAction.objects.of_org(org_id).filter(name=name).exists()
+    versions = ActionDefinition.objects.of_org(org_id).filter(variant=name)
+    newest = versions.order_by("-version").first()
+    return not was_ours or newest is None or newest.links.exists()
+
+
+def _probe(org_id: int, name: str, config: dict[str, Any], signers: Keys) -> None:
+    if signers.fault or not signers.signing:
+        raise GatewayError(f"action validation failed: {signers.fault or NO_SIGNING_KEY}")
+    probes.probe(org_id=org_id, name=name, config=config, keys=signers)

@@ -1,0 +1,168 @@
+"""What schemathesis is told beside the document: who is asking, where webhooks may go, and which
+rules no JSON Schema can say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.core.failures import AcceptedNegativeData
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from tests.end_to_end.processes import Processes
+from tests.fuzz.stage import ORG, PATHS
+
+URL = os.environ["FUZZ_URL"]
+ORG_ID = os.environ["FUZZ_ORG"]
+RECEIVER = os.environ["FUZZ_RECEIVER"]
+LONGEST_WAIT = 0.1
+# 400 for what fits its schema: by the code of the error, and where it points to.
+RULES = {
+    # The document says it of every 400: no NUL, no lone surrogate, no integer beyond 64 bits,
+    # no more than 64 levels.
+    ("MALFORMED_JSON", ""),
+    # A JSON object in a query, whose fields are those of the list.
+    ("INVALID_PARAMETER", "/search"),
+    # One may be before the other, or too far from it.
+    ("INVALID_PARAMETER", "/from"),
+    ("INVALID_PARAMETER", "/to"),
+    # Names are texts; which of them there are is known to the organization alone. That it is 400
+    # is the published contract of ingress.
+    ("UNKNOWN_VARIANT", "/variant"),
+    # So is this one: the action's contract is a schema of the organization's own.
+    ("INVALID_INPUT", "/input"),
+    # At most 16, those of the query and of the body together.
+    ("INVALID_BODY", "/tags"),
+    # At most 30 days ahead of now, and a schema knows no clock.
+    ("INVALID_BODY", "/available_at"),
+}
+# The gateway calls a webhook before it takes it in, and those of examples nobody has.
+NOBODY_THERE = "action validation failed: "
+# What JSON cannot be kept, what a contract is, and what the contract says of parameters.
+IN_ITS_WORDS = (
+    "Nesting is deeper",
+    "A string holds",
+    "Not valid JSON",
+    "The integer ",
+    "Field 'json_schema' is invalid",
+    "/parameters",
+)
+
+# Wherever the document asks for a URL, it is one of the receiver's.
+schemathesis.openapi.format("uri", st.sampled_from([RECEIVER + path for path in PATHS]))
+
+
+def find_scheme(case: Any, context: Any) -> str:
+    """The name of the first security scheme that the operation takes; empty for a public one."""
+    document = context.operation.schema.raw_schema
+    operation = document["paths"][context.operation.path][context.operation.method]
+    asked = operation.get("security", document.get("security", []))
+    return next((name for names in asked for name in names), "")
+
+
+@schemathesis.auth(refresh_interval=3600, cache_by_key=find_scheme, retry_on=[401])
+class Caller:
+    """Who is asking, by whichever scheme the document names."""
+
+    def __init__(self) -> None:
+        self.keys = [os.environ["FUZZ_KEY"]]
+
+    def get(self, case: Any, context: Any) -> tuple[str, str] | None:
+        """The header of the scheme, and what it holds."""
+        name = find_scheme(case, context)
+        if not name:
+            return None
+        scheme = context.operation.schema.raw_schema["components"]["securitySchemes"][name]
+        key = self.find_key()
+        if scheme["type"] == "apiKey":
+            return scheme["name"], key
+        return "Authorization", f"Bearer {exchange(key, context.operation.schema.raw_schema)}"
+
+    def find_key(self) -> str:
+        """A key that opens: calls may delete the one that they are made with."""
+        if requests.get(URL + "/v1/self", headers={"x-arklow-auth": self.keys[-1]}, timeout=30).ok:
+            return self.keys[-1]
+        home = Path(os.environ["FUZZ_HOME"])
+        self.keys.append(Processes(home).bootstrap(ORG)["api_key"])
+        return self.keys[-1]
+
+    def set(self, case: Any, data: tuple[str, str], context: Any) -> None:
+        """The case, with the header."""
+        name, value = data
+        case.headers[name] = value
+
+
+def exchange(key: str, document: dict[str, Any]) -> str:
+    """The token that the document's gateway gives for a key; the key itself where it has none."""
+    for path, item in document["paths"].items():
+        if item.get("post", {}).get("operationId") == "exchangeToken":
+            answer = requests.post(URL + path, json={"api_token": key}, timeout=30)
+            answer.raise_for_status()
+            return str(answer.json()["jwt_token"])
+    return key
+
+
+@schemathesis.hook
+def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
+    """Put the organization into every path: lists without parameters are where states begin."""
+    raw_schema["paths"] = {
+        path.replace("{org_id}", ORG_ID): without_org(item)
+        for path, item in raw_schema["paths"].items()
+    }
+
+
+def without_org(item: dict[str, Any]) -> dict[str, Any]:
+    """The operations of a path without their parameter `org_id`, and links that fill it."""
+    for operation in item.values():
+        operation["parameters"] = [
+            parameter
+            for parameter in operation.get("parameters", ())
+            if parameter["name"] != "org_id"
+        ]
+        for link in operation["responses"].get("200", {}).get("links", {}).values():
+            link.get("parameters", {}).pop("org_id", None)
+    return item
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Shorten what a valid call waits for: the time is for other calls."""
+    wait = case.body.get("wait_seconds") if isinstance(case.body, dict) else None
+    if isinstance(wait, (int, float)) and LONGEST_WAIT < wait <= 30:
+        case.body["wait_seconds"] = LONGEST_WAIT
+
+
+@schemathesis.hook
+def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
+    """Drop refusals of valid data by a rule of `RULES`, and tags that came as something else."""
+    if isinstance(failure, AcceptedNegativeData):
+        # What is no `tag.<key>` is a parameter that nobody knows, and those are passed over.
+        return "parameter `tag` in query" not in failure.message
+    if not isinstance(failure, RejectedPositiveData) or response.status_code != 400:
+        return True
+    said = response.json()
+    if is_by_gateways_rule(said):
+        return False
+    errors = said.get("errors") or []
+    return not errors or not all(is_by_rule(error) for error in errors)
+
+
+def is_by_gateways_rule(said: dict[str, Any]) -> bool:
+    """Whether a webhook is not there, or the same rules say so in the gateway's words."""
+    if str(said.get("error", "")).startswith(NOBODY_THERE):
+        return True
+    return "error" in said and str(said.get("details", "")).startswith(IN_ITS_WORDS)
+
+
+def is_by_rule(error: dict[str, str]) -> bool:
+    """Whether one of the rules says so, for an action of a batch as for one alone."""
+    pointer = "/" + error.get("pointer", "").removeprefix("/")
+    if pointer.startswith("/actions/"):
+        pointer = "/" + "/".join(pointer.split("/")[3:])
+    return any(
+        error.get("code") == code and f"{pointer}/".startswith(f"{at}/") for code, at in RULES
+    )

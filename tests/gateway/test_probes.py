@@ -1,0 +1,192 @@
+"""The test that a webhook answers first: what is told of it, and whom it keeps waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import pytest
+from django.db import connection
+
+from destinations import trials
+from destinations.outcomes import Outcome, Verdict
+from destinations.outward import outbound
+from gateway import probes
+from gateway.errors import GatewayError
+from gateway.probes import Turns
+from tests import factories
+from tests.destinations.receiver import refusing
+from tests.gateway.client import Gateway
+from tests.stored import everything_stored
+
+FAILED = "action validation failed: webhook endpoint "
+
+
+def error_of(answer, status=400):
+    assert answer.status_code == status, answer.content
+    return answer.json()["error"]
+
+
+def test_where_nobody_listens_it_could_not_be_reached(gateway):
+    before = everything_stored()
+
+    with refusing() as url:
+        answer = gateway.create(url)
+
+    # Not a word of why: it might tell somebody about our network.
+    assert answer.json() == {"error": FAILED + "could not be reached"}
+    assert everything_stored() == before
+
+
+def test_who_takes_too_long_is_told_so(gateway, hook, monkeypatch):
+    monkeypatch.setattr(probes, "SECONDS", 0.5)
+    hook.sleep = 5
+
+    assert error_of(gateway.create(hook.url)) == FAILED + "gave no whole answer within 0 seconds"
+
+
+def test_thirty_seconds_are_what_a_webhook_has():
+    assert probes.SECONDS == 30
+
+
+@pytest.mark.parametrize(
+    ("url", "details"),
+    [
+        ("https://127.0.0.1/", "is invalid: 127.0.0.1 is not a public address."),
+        ("https://[::1]/", "is invalid: ::1 is not a public address."),
+        ("https://10.0.0.1/", "is invalid: 10.0.0.1 is not a public address."),
+        ("https://localhost/", "is invalid: "),
+        ("https://user:secret@example.com/", "is invalid: The URL holds credentials"),
+        ("ftp://example.com/", "is invalid: The URL must start with https:// or http://."),
+        ("https://example.com:22/", "is invalid: Port 22 may not be called."),
+        ("https:///a", "is invalid: "),
+    ],
+)
+def test_an_address_that_may_not_be_called_is_400(url, details, gateway, settings):
+    settings.ALLOW_PRIVATE_NETWORKS = False
+    before = everything_stored()
+
+    answer = gateway.create(url)
+
+    assert error_of(answer) == "Invalid request format"
+    assert answer.json()["details"].startswith(f"Field 'webhook_url' {details}")
+    assert everything_stored() == before
+
+
+def test_a_name_that_leads_inside_is_refused_and_where_it_leads_is_not_told(
+    gateway, settings, monkeypatch
+):
+    settings.ALLOW_PRIVATE_NETWORKS = False
+    monkeypatch.setattr(outbound, "look_up", lambda host, seconds: ["10.1.2.3"])
+
+    answer = gateway.create("https://hooks.example.com/")
+
+    assert answer.status_code == 400
+    assert answer.json()["details"] == (
+        "Field 'webhook_url' leads to an address that may not be called"
+    )
+
+
+def test_where_https_is_asked_for_nothing_else_is_taken(gateway, action, hook, settings):
+    settings.HTTPS = True
+    settings.SECURE_SSL_REDIRECT = False
+    hook.seen.clear()
+
+    for answer in (
+        gateway.create(hook.url, "another"),
+        gateway.call("PUT", "/actions/send_note", {"webhook_url": hook.url + "v2"}),
+    ):
+        assert error_of(answer) == "Invalid request format"
+        assert answer.json()["details"] == "Field 'webhook_url' must be an HTTPS URL"
+    assert hook.seen == []
+
+
+def test_what_the_webhook_says_is_not_repeated(gateway, hook):
+    hook.echoes = True
+    hook.answer.set_status(500)
+
+    assert error_of(gateway.create(hook.url)) == FAILED + "returned status 500"
+
+
+# --- beside the work of others --------------------------------------------------------------------
+
+
+def test_meanwhile_no_slot_and_no_transaction_is_held(gateway, hook, monkeypatch):
+    done = []
+
+    @contextlib.contextmanager
+    def leave():
+        done.append("out")
+        yield True
+        done.append("in")
+
+    def run(attempt, seconds):
+        done.append((attempt.variant, seconds))
+        return Outcome(Verdict.ACK, status=200)
+
+    monkeypatch.setattr(probes.slots, "left", leave)
+    monkeypatch.setattr(trials, "run", run)
+
+    assert gateway.create(hook.url).status_code == 201
+    assert done == ["out", ("send_note", 30.0), "in"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_meanwhile_no_connection_is_held(acme, private_networks, hook, monkeypatch):
+    factories.make_signing_key(acme)
+    gateway = Gateway(factories.make_key(acme))
+    held = []
+
+    def run(attempt, seconds):
+        held.append(connection.connection is not None)
+        return Outcome(Verdict.ACK, status=200)
+
+    monkeypatch.setattr(trials, "run", run)
+
+    assert gateway.create(hook.url).status_code == 201
+    body = {"webhook_url": hook.url + "v2"}
+    assert gateway.call("PUT", "/actions/send_note", body).status_code == 200
+    assert held == [False, False]
+
+
+def test_who_may_not_leave_its_slot_is_told_to_come_back(gateway, hook, monkeypatch):
+    monkeypatch.setattr(probes.slots, "left", lambda: contextlib.nullcontext(False))
+
+    assert error_of(gateway.create(hook.url), 503) == "Service unavailable"
+    assert hook.seen == []
+
+
+def test_turns_are_shared_by_organizations_and_waited_for():
+    turns = Turns()
+    with contextlib.ExitStack() as stack:
+        for _ in range(probes.MOST_OF_ONE):
+            stack.enter_context(turns.taken(1, 0.01))
+        # Another organization's turn is its own; ours comes when one of ours ends.
+        with turns.taken(2, 0.01):
+            pass
+        with pytest.raises(trials.BusyError, match="try again"), turns.taken(1, 0.01):
+            pass
+        waiting = threading.Thread(target=lambda: turns.taken(1, 10).__enter__())
+        waiting.start()
+        stack.close()
+        waiting.join(10)
+        assert not waiting.is_alive()
+
+
+def test_no_more_than_so_many_probe_at_once_in_a_process():
+    turns = Turns()
+    with contextlib.ExitStack() as stack:
+        for org_id in range(probes.MOST_AT_ONCE):
+            stack.enter_context(turns.taken(org_id, 0.01))
+        with pytest.raises(trials.BusyError), turns.taken(100, 0.01):
+            pass
+
+
+def test_a_failed_probe_gives_its_turn_back(monkeypatch):
+    turns = Turns()
+    monkeypatch.setattr(probes, "turns", turns)
+    monkeypatch.setattr(trials, "run", lambda attempt, seconds: Outcome(Verdict.OURS))
+
+    for _ in range(probes.MOST_OF_ONE + 1):
+        with pytest.raises(GatewayError, match="could not be reached"):
+            probes.probe(org_id=1, name="a", config={}, keys=None)
