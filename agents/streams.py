@@ -19,7 +19,7 @@ LASTS_SECONDS = 300.0
 # A comment now and then shows whether there is still somebody.
 SILENCE_SECONDS = 5.0
 
-changes: Lookout[Key] = Lookout("changes of tools", catalog.find_states, tick=0.25)
+changes: Lookout[Key] = Lookout("changes of tools", catalog.find_states, tick=1.0)
 # So many are open in a process, half of them of one organization.
 seats = Seats(32)
 

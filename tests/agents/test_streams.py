@@ -278,3 +278,53 @@ def test_a_stream_that_cannot_begin_gives_its_seat_back(agent, tool, monkeypatch
 
     assert Agent("acme", agent.key, HANDSHAKE).send(b"", "GET").status_code == 503
     assert streams.seats.taken_by(tool.org_id) == 0
+
+
+# --- what it costs to know ------------------------------------------------------------------------
+
+
+def test_all_that_is_streamed_is_looked_for_in_one_statement(
+    acme, globex, tool, django_assert_num_queries
+):
+    factories.make_definition(globex)
+    factories.make_tool(globex)
+    for org in (acme, acme, acme, globex):
+        factories.make_key(org)
+    first, chosen, dead, theirs = ApiKey.objects.order_by("id")
+    tools.choose_tools(key=chosen, variants=[], actor="tests")
+    orgs.delete_key(key=dead)
+    keys = [(key.org_id, key.pk) for key in (first, chosen, dead, theirs)]
+
+    with django_assert_num_queries(1):
+        before = catalog.find_states(keys)
+    factories.make_definition(acme, schema={"type": "object"})
+    after = catalog.find_states(keys)
+
+    assert list(before) == list(after) == keys
+    assert before[keys[2]] is after[keys[2]] is None
+    assert len({before[key] for key in keys}) == 4
+    assert [before[key] != after[key] for key in keys] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("looked", "rest"),
+    [
+        (0.001, 1.0),
+        # A tenth of the time.
+        (0.3, 2.7),
+        # After an outage nobody waits for as long as that took.
+        (30.0, 5.0),
+    ],
+)
+def test_the_longer_a_look_takes_the_longer_is_the_rest(looked, rest):
+    assert streams.changes._find_rest(looked) == pytest.approx(rest)
+
+
+@pytest.mark.usefixtures("_no_lookouts_left")
+def test_where_nothing_is_streamed_nothing_looks(agent, tool):
+    answer = Agent("acme", agent.key, HANDSHAKE).send(b"", "GET")
+    assert streams.changes._thread.is_alive()
+
+    answer.close()
+
+    wait_until(lambda: streams.changes._thread is None)
