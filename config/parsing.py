@@ -64,12 +64,23 @@ def read_row_id(text: str) -> int:
     return int(text.lstrip("0")[:20] or 0)
 
 
-def read_timestamp(text: str, *, name: str) -> datetime:
-    """The moment of an RFC 3339 text; without an offset it is taken as UTC."""
+def find_moment(text: str) -> datetime | None:
+    """The moment of an RFC 3339 text, without an offset taken as UTC; None where it is none."""
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise BadRequestError(
-            f"`{name}` is an RFC 3339 timestamp.", code="INVALID_PARAMETER", pointer=f"/{name}"
-        ) from error
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_timestamp(text: str, *, name: str) -> datetime:
+    """The moment that a parameter tells."""
+    moment = find_moment(text)
+    if moment is None:
+        raise bad_parameter(name, f"`{name}` is an RFC 3339 timestamp.")
+    return moment
+
+
+def bad_parameter(name: str, message: str) -> BadRequestError:
+    """What is wrong with a parameter of the query."""
+    return BadRequestError(message, code="INVALID_PARAMETER", pointer=f"/{name}")
