@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from agents import contracts
 from agents.models import NAME_PATTERN, KeyTools, Tool
 from config.errors import ConflictError, RuleError
 from orgs.models import ApiKey
+from orgs.services import check_key
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +61,20 @@ def delete_tool(*, tool: Tool, actor: str) -> Tool:
     return tool
 
 
-def choose_tools(*, key: ApiKey, variants: Sequence[str] | None, actor: str) -> list[str] | None:
+def choose_tools(
+    *,
+    key: ApiKey,
+    variants: Sequence[str] | None,
+    actor: str,
+    held: Collection[str] | None = None,
+) -> list[str] | None:
     """The variants that the key may call as tools from now on; None is all of them.
 
-    One that is not marked, or not yet, may be chosen, too.
+    One that is not marked, or not yet, may be chosen, too. `held` is what the caller may do, who
+    chooses for no key that may do more; None: for anybody's.
     """
+    if held is not None:
+        check_key(key=key, held=held)
     if variants is None:
         KeyTools.objects.filter(key=key).delete()
         chosen = None

@@ -99,12 +99,19 @@ class KeyToolsView(OrgView):
     def put(self, request: Request, org_id: int, id: int, body: dict[str, Any]) -> Response:
         """The key's choice of tools."""
         key = self.find_row(ApiKey.objects.all(), id)
-        services.choose_tools(key=key, variants=body["variants"], actor=str(self.caller))
+        services.choose_tools(
+            key=key,
+            variants=body["variants"],
+            actor=str(self.caller),
+            held=self.caller.permissions,
+        )
         return reply(serializers.show_key_tools(key))
 
     @operation(summary="Let a key call all tools", data=schemas.KEY_TOOLS)
     def delete(self, request: Request, org_id: int, id: int) -> Response:
         """No choice any more."""
         key = self.find_row(ApiKey.objects.all(), id)
-        services.choose_tools(key=key, variants=None, actor=str(self.caller))
+        services.choose_tools(
+            key=key, variants=None, actor=str(self.caller), held=self.caller.permissions
+        )
         return reply(serializers.show_key_tools(key))

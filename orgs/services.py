@@ -85,8 +85,9 @@ def check_grant(*, held: Collection[str], given: Collection[str], pointer: str) 
     """Refuse that somebody gives permissions that they do not have."""
     beyond = permissions.exceeding(held, given)
     if beyond:
+        named = " and ".join(f"'{one}'" for one in beyond)
         raise ForbiddenError(
-            f"Nobody can give {' and '.join(map(repr, beyond))} without having it.",
+            f"Nobody can give {named} without having it.",
             code="PERMISSION_TOO_HIGH",
             pointer=pointer,
         )
@@ -97,14 +98,19 @@ def make_signing_secret() -> str:
     return SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(SIGNING_BYTES)).decode()
 
 
+def check_key(*, key: ApiKey, held: Collection[str]) -> None:
+    """Refuse that somebody ends or changes a key that may do more than they may."""
+    given = permissions.narrow(key.member.permissions, key.permissions)
+    check_grant(held=held, given=given, pointer="/id")
+
+
 def delete_key(*, key: ApiKey, held: Collection[str] | None = None) -> ApiKey:
     """End a key: the next call with it is refused.
 
     `held` is what the caller may do, who ends no key that may do more; None: anybody's.
     """
     if held is not None:
-        given = permissions.narrow(key.member.permissions, key.permissions)
-        check_grant(held=held, given=given, pointer="/id")
+        check_key(key=key, held=held)
     ApiKey.objects.filter(pk=key.pk, deleted_at=None).update(deleted_at=Now())
     key.refresh_from_db()
     return key

@@ -11,7 +11,7 @@ from agents import contracts
 from agents import services as tools
 from agents.models import KeyTools, Tool
 from tests import factories
-from tests.client import codes
+from tests.client import ApiClient, codes
 
 HINTS = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False}
 
@@ -245,6 +245,21 @@ def test_a_keys_tools_are_chosen_and_let_go(api, acme):
     assert api.data(api.get(path)) == {"variants": []}
     assert api.data(api.delete(path)) == {"variants": None}
     assert not KeyTools.objects.exists()
+
+
+def test_nobody_chooses_for_a_key_that_may_do_more_than_they_may(api, acme):
+    admin = ApiClient(acme, factories.make_key(acme, member=factories.make_member(acme, "admin")))
+    owners, narrow = (
+        api.data(api.put("~/keys", {"description": "agent", **limits}))["id"]
+        for limits in ({}, {"permissions": ["viewer"]})
+    )
+
+    for method, body in (("PUT", {"variants": []}), ("DELETE", None)):
+        refused = admin.call(method, f"~/keys/{owners}/tools", body)
+        assert (refused.status_code, codes(refused)) == (403, [("PERMISSION_TOO_HIGH", "/id")])
+        message = refused.json()["errors"][0]["message"]
+        assert message == "Nobody can give 'owner' without having it."
+        admin.data(admin.call(method, f"~/keys/{narrow}/tools", body))
 
 
 @pytest.mark.parametrize(
