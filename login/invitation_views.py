@@ -46,9 +46,7 @@ def show_invite(request: HttpRequest) -> HttpResponse:
     try:
         if request.user.is_authenticated:
             return _show_to_user(request, request.user, invite)
-        if User.objects.filter(email=invite.email).exists():
-            return _show(request, invite, state="known")
-        return _show_to_newcomer(request, invite)
+        return _show_to_somebody(request, invite)
     except (NotFoundError, IntegrityError):
         # Somebody was faster: the same invitation in another window, or the same address.
         return _is_void(request)
@@ -63,11 +61,16 @@ def _show_to_user(request: HttpRequest, user: User, invite: Invite) -> HttpRespo
     return _welcome(request, invite)
 
 
-def _show_to_newcomer(request: HttpRequest, invite: Invite) -> HttpResponse:
+def _show_to_somebody(request: HttpRequest, invite: Invite) -> HttpResponse:
+    """The login and the form for newcomers: the page does not tell whether there is a login."""
     user = User(email=invite.email)
     form = NewcomerForm(request.POST or None, user=user)
     if request.method != "POST" or not form.is_valid():
-        return _show(request, invite, state="new", form=form)
+        return _show(request, invite, form=form)
+    if User.objects.filter(email=invite.email).exists():
+        # Nobody sets a password for somebody who has one.
+        form.add_error(None, "There is a login with this address. Log in, and then join.")
+        return _show(request, invite, form=form)
     made = invitations.join_as_new_user(
         invite=invite,
         name=form.cleaned_data["name"],

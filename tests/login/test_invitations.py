@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 from django.db.models.functions import Now
@@ -63,9 +64,9 @@ def test_a_newcomer_chooses_a_password_and_has_joined(acme, token, browser):
 
 def test_a_user_logs_in_and_joins(acme, token, browser):
     user = User.objects.create_user("grace@example.com", PASSWORD)
-    assert "Log in, and then join" in text_of(follow(browser, token))
+    assert "Do you log in with this address already?" in text_of(follow(browser, token))
     # Nobody sets a password for somebody who has one.
-    browser.post(HERE, NEW)
+    assert "Log in, and then join." in text_of(browser.post(HERE, NEW))
     assert not Membership.objects.filter(user=user).exists()
 
     answer = browser.post(
@@ -76,6 +77,19 @@ def test_a_user_logs_in_and_joins(acme, token, browser):
     assert "You are a member of Acme now" in text_of(browser.post(HERE))
     assert user.memberships.get().org == acme
     assert User.objects.get(pk=user.pk).check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("form", [None, {}, NEW | {"password2": "another"}, NEW | {"name": ""}])
+def test_the_page_does_not_tell_who_has_a_login(acme, token, browser, form):
+    def see():
+        answer = follow(browser, token) if form is None else browser.post(HERE, form)
+        return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", text_of(answer))
+
+    follow(browser, token)
+    unknown = see()
+    User.objects.create_user("grace@example.com", PASSWORD)
+
+    assert see() == unknown
 
 
 def test_somebody_else_does_not_join(acme, token, inside, boss):
