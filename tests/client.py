@@ -21,13 +21,17 @@ class ApiClient:
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The response; `body` is sent as it is when it is bytes, else as JSON."""
         data = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
-        return self.client.generic(
+        answer = self.client.generic(
             method,
             path.replace("~", f"/v1/orgs/{self.org.pk}"),
             data,
             content_type="application/json",
             headers=self.headers | headers,
         )
+        if answer.streaming:
+            # Read to its end, as by a client: it keeps a seat until then.
+            answer.streaming_content = [answer.getvalue()]
+        return answer
 
     def get(self, path: str, **headers: str) -> Any:
         return self.call("GET", path, **headers)

@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        triggers.Audited("destinations_destination", "destination"),
+        triggers.Audited("destinations_destination", "destination", mask=("config",)),
         triggers.Audited("destinations_credential", "credential", hide=("secret",)),
     ]

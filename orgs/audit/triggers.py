@@ -15,8 +15,29 @@ from django.db.migrations.state import ProjectState
 # What says nothing that an entry does not say itself, or that nobody has changed.
 NOISE = ("updated_at", "last_used_at", "last_login")
 
+# A JSON object that may hold secrets, without them: of a URL, who logs in and the query, and of
+# headers, all values. What it was before tells which of them changed.
+MASK = r"""
+CREATE OR REPLACE FUNCTION waybill_masked(entire jsonb, former jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(jsonb_object_agg(name, CASE
+    WHEN name = 'headers' AND jsonb_typeof(part) = 'object' THEN (
+      SELECT coalesce(jsonb_object_agg(header, CASE
+        WHEN said IS NOT DISTINCT FROM former->'headers'->header THEN 'hidden' ELSE 'changed' END
+      ), '{}') FROM jsonb_each(part) AS headers(header, said))
+    WHEN name = 'headers' THEN to_jsonb(mask)
+    WHEN jsonb_typeof(part) = 'string' AND part#>>'{}' ~ '^[^/?#]+://' THEN to_jsonb(regexp_replace(
+      regexp_replace(part#>>'{}', '^([^/?#]+://)[^/?#]*@', '\1' || mask || '@'),
+      '[?#].*', '?' || mask))
+    ELSE part END), '{}')
+  FROM jsonb_each(CASE WHEN jsonb_typeof(entire) = 'object' THEN entire END) AS parts(name, part),
+    LATERAL (SELECT CASE WHEN part IS NOT DISTINCT FROM former->name THEN 'hidden'
+      ELSE 'changed' END) AS masks(mask)
+$$
+"""
 # Its arguments: the kind in the API's words; the column that names the row, and the one that names
-# its organization; columns that are secret, those of no interest, the only ones of interest if any.
+# its organization; columns that are secret, those of no interest, the only ones of interest if any,
+# and those of JSON that is masked.
 WRITE = """
 CREATE OR REPLACE FUNCTION waybill_audit() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
@@ -26,6 +47,7 @@ DECLARE
   hidden CONSTANT text[] := TG_ARGV[3]::text[];
   ignored CONSTANT text[] := TG_ARGV[4]::text[] || key;
   chosen CONSTANT text[] := TG_ARGV[5]::text[];
+  masked CONSTANT text[] := TG_ARGV[6]::text[];
   former jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
   latter jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
   entire CONSTANT jsonb := coalesce(latter, former);
@@ -34,9 +56,13 @@ DECLARE
   was_gone CONSTANT boolean := former->>'deleted_at' IS NOT NULL;
 BEGIN
   SELECT
-    jsonb_object_agg(name, was.value) FILTER (WHERE was.value IS NOT NULL AND name <> ALL (hidden)),
-    jsonb_object_agg(name, CASE WHEN name = ANY (hidden) THEN '"changed"' ELSE is_.value END)
-      FILTER (WHERE is_.value IS NOT NULL)
+    jsonb_object_agg(name, CASE
+      WHEN name = ANY (masked) THEN waybill_masked(was.value, was.value) ELSE was.value END
+    ) FILTER (WHERE was.value IS NOT NULL AND name <> ALL (hidden)),
+    jsonb_object_agg(name, CASE
+      WHEN name = ANY (hidden) THEN '"changed"'
+      WHEN name = ANY (masked) THEN waybill_masked(is_.value, was.value) ELSE is_.value END
+    ) FILTER (WHERE is_.value IS NOT NULL)
   INTO former, latter
   FROM jsonb_each(former - ignored) AS was(name, value)
   FULL JOIN jsonb_each(latter - ignored) AS is_(name, value) USING (name)
@@ -78,12 +104,13 @@ CREATE OR REPLACE TRIGGER audit_never_emptied BEFORE TRUNCATE ON orgs_auditentry
 ALTER TABLE orgs_auditentry ENABLE ALWAYS TRIGGER audit_append_only;
 ALTER TABLE orgs_auditentry ENABLE ALWAYS TRIGGER audit_never_emptied;
 """
-INSTALL = f"{WRITE};\n{REFUSE};\n{PROTECT}"
+INSTALL = f"{MASK};\n{WRITE};\n{REFUSE};\n{PROTECT}"
 UNINSTALL = """
 DROP TRIGGER audit_append_only ON orgs_auditentry;
 DROP TRIGGER audit_never_emptied ON orgs_auditentry;
 DROP FUNCTION waybill_append_only();
 DROP FUNCTION waybill_audit();
+DROP FUNCTION waybill_masked(jsonb, jsonb);
 """
 TRIGGERS = ("audited_insert", "audited_update", "audited_delete")
 
@@ -91,7 +118,8 @@ TRIGGERS = ("audited_insert", "audited_update", "audited_delete")
 class Audited(Operation):
     """Every change of the table's rows is written to the audit, `kind` being its API's word.
 
-    Values of `hide` are never written, only that they changed; changes of `ignore` alone are
+    Values of `hide` are never written, only that they changed; those of `mask` are JSON objects,
+    which are written without the secrets of their URLs and headers. Changes of `ignore` alone are
     none. Where there is an `only`, other columns are no matter, and cost nothing. `when` narrows
     what is written of updates (an SQL condition on OLD and NEW). `org` names the column with the
     organization's id: a table without it belongs to none.
@@ -106,6 +134,7 @@ class Audited(Operation):
         kind: str,
         *,
         hide: Sequence[str] = (),
+        mask: Sequence[str] = (),
         ignore: Sequence[str] = (),
         only: Sequence[str] = (),
         when: str = "",
@@ -115,7 +144,7 @@ class Audited(Operation):
         self.table = table
         self.only = only
         self.when = when
-        lists = (hide, (*NOISE, *ignore), only)
+        lists = (hide, (*NOISE, *ignore), only, mask)
         self.arguments = ", ".join(
             f"'{text}'" for text in (kind, key, org, *(f"{{{','.join(one)}}}" for one in lists))
         )

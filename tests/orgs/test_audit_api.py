@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 
 import orjson
 import pytest
+from django.db import OperationalError
 from django.urls import reverse
 
+from config.errors import BusyError
 from orgs import audit_views
 from orgs.models import AuditEntry, Organization
+from runtime.seats import Seats
 from tests import factories
 from tests.client import codes
 
 
 def entries(org, **fields):
     return list(AuditEntry.objects.filter(org=org, **fields).order_by("id"))
+
+
+def export(org):
+    return audit_views.Export(AuditEntry.objects.of_org(org.pk), org.pk)
 
 
 def last(**fields):
@@ -97,6 +105,65 @@ def test_nonsense_is_400(api, query, pointer):
         assert codes(answer)[0][1] == pointer
 
 
+@pytest.fixture
+def masked(api, acme):
+    """Acme's key changes a destination whose config has secrets; its before and after each time."""
+
+    def change(*configs):
+        made = {"label": "secretive", "type": "webhook", "config": configs[0]}
+        path = f"~/destinations/{api.data(api.put('~/destinations', made))['id']}"
+        for config in configs[1:]:
+            api.data(api.post(path, {"config": config}))
+        lines = api.get("~/audit/export?kind=destination").getvalue()
+        assert b"s3cret" not in lines
+        told = [orjson.loads(line) for line in lines.splitlines()]
+        assert api.data(api.get("~/audit?kind=destination"))["items"] == told
+        return [
+            tuple(columns and columns.get("config") for columns in (one["before"], one["after"]))
+            for one in reversed(told)
+        ]
+
+    return change
+
+
+def test_of_the_config_of_a_destination_secrets_are_masked(masked):
+    url, headers = "https://example.com/in", {"authorization": "Bearer s3cret", "x-kind": "s3cret"}
+
+    told = masked(
+        {"url": f"{url}?token=s3cret#s3cret", "headers": headers},
+        {"url": f"{url}?token=s3cret2", "headers": headers},
+        {"url": f"{url}?token=s3cret2", "headers": headers | {"x-kind": "s3cret2"}},
+        {
+            "url": url,
+            "headers": {"x-kind": "s3cret2", "x-new": "s3cret"},
+            "response_time_sla_ms": 9,
+        },
+    )
+
+    def shown(url, **headers):
+        return {"url": url, "headers": {name.replace("_", "-"): it for name, it in headers.items()}}
+
+    hidden = shown(f"{url}?hidden", authorization="hidden", x_kind="hidden")
+    assert told == [
+        (None, shown(f"{url}?changed", authorization="changed", x_kind="changed")),
+        (hidden, shown(f"{url}?changed", authorization="hidden", x_kind="hidden")),
+        (hidden, shown(f"{url}?hidden", authorization="hidden", x_kind="changed")),
+        (hidden, shown(url, x_kind="hidden", x_new="changed") | {"response_time_sla_ms": 9}),
+    ]
+
+
+def test_who_is_named_in_an_address_is_masked_and_what_is_no_address_is_told(acme):
+    config = {"endpoint": "https://ada:s3cret@h.example/mcp", "tool": "send?", "headers": "s3cret"}
+    destination = factories.make_destination(acme)
+    type(destination).objects.filter(pk=destination.pk).update(config=config)
+    destination.delete()
+
+    told = {"endpoint": "https://{}@h.example/mcp", "tool": "send?"}
+    for columns, word in ((last(event="updated").after, "changed"), (last().before, "hidden")):
+        filled = {name: value.format(word) for name, value in told.items()}
+        assert columns["config"] == filled | {"headers": word}
+
+
 def test_an_export_has_all_of_it_in_small_pieces(api, acme, monkeypatch):
     for _ in range(7):
         factories.make_key(acme)
@@ -120,11 +187,58 @@ def test_an_export_of_nothing_is_empty(api):
 def test_what_is_added_during_an_export_is_left_out(acme, monkeypatch):
     monkeypatch.setattr(audit_views, "LINES_AT_ONCE", 1)
     before = len(entries(acme))
-    lines = audit_views.write_lines(AuditEntry.objects.of_org(acme.pk))
-    next(lines)
-    factories.make_key(acme)
+    with closing(export(acme)) as body:
+        lines = iter(body)
+        next(lines)
+        factories.make_key(acme)
 
-    assert len(list(lines)) == before - 1
+        assert len(list(lines)) == before - 1
+
+
+def test_one_organizations_exports_leave_room_for_others_and_give_back_their_seats(
+    api, acme, globex, monkeypatch
+):
+    monkeypatch.setattr(audit_views, "seats", Seats(3))
+    with closing(export(acme)), closing(export(acme)):
+        refused = api.get("~/audit/export")
+        assert (refused.status_code, refused["Retry-After"]) == (503, "30")
+        assert codes(refused) == [("BUSY", None)]
+        with closing(export(globex)), pytest.raises(BusyError):
+            export(globex)
+
+    for _ in range(4):
+        assert api.get("~/audit/export").status_code == 200
+    assert audit_views.seats.taken_by(acme.pk) == 0
+
+
+def break_down(monkeypatch):
+    def fail():
+        raise OperationalError("the server is gone")
+
+    monkeypatch.setattr(audit_views.slots, "entered", fail)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        # It is read too slowly,
+        lambda patch: patch.setattr(audit_views, "LASTS_SECONDS", 0.0),
+        # the process is to end, and the database is.
+        lambda patch: patch.setattr(audit_views.slots, "is_stopping", lambda: True),
+        break_down,
+    ],
+)
+def test_an_export_that_is_cut_off_says_so_in_its_last_line(acme, monkeypatch, trouble):
+    monkeypatch.setattr(audit_views, "LINES_AT_ONCE", 1)
+    with closing(export(acme)) as body:
+        lines = iter(body)
+        next(lines)
+        trouble(monkeypatch)
+
+        (last_line,) = lines
+
+    told = orjson.loads(last_line)
+    assert (told["data"], told["errors"][0]["code"]) == (None, "CUT_OFF")
 
 
 def test_the_admin_shows_it_and_changes_nothing(admin_client, acme):

@@ -14,6 +14,7 @@ from agents import calls, streams
 from destinations import trials
 from dispatch import direct, waiting
 from gateway import probes
+from orgs import audit_views
 from runtime import seats, slots
 from runtime.seats import Seats
 from runtime.slots import Slots
@@ -162,7 +163,7 @@ def test_who_has_a_seat_may_still_wait_when_the_process_is_to_end_and_nobody_els
 def test_the_page_for_operators_says_how_many_there_are(sit):
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     told = re.findall(r"^\| .+ \| (\d+) \| (\d+) \| .+ \|$", page, re.MULTILINE)
-    kinds = (waiting, direct, probes, calls, streams, trials)
+    kinds = (waiting, direct, probes, calls, streams, audit_views, trials)
 
     assert [(int(count), int(half)) for count, half in told] == [
         (kind.seats.count, sit(kind.seats, ACME)) for kind in kinds
