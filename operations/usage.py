@@ -59,26 +59,8 @@ ON CONFLICT (org_id, day, variant) DO UPDATE SET
   accepted = u.accepted + excluded.accepted,
   payload_bytes = u.payload_bytes + excluded.payload_bytes
 """
-KEEP = """
-INSERT INTO operations_usageslice AS s (first_id, unfinished)
-SELECT %(first)s, array_agg(id ORDER BY id) FROM dispatch_actionrecord
-WHERE id > %(after)s AND id <= %(last)s
-ON CONFLICT (first_id) DO UPDATE SET unfinished = s.unfinished || excluded.unfinished
-"""
-# All of it sees one and the same moment: what is counted as over is what is kept no longer.
-ENDED = """
-WITH record AS MATERIALIZED (
-  SELECT s.first_id, r.id, r.org_id, r.definition_id, r.status, r.completed_at
-  FROM operations_usageslice s
-  JOIN dispatch_actionrecord r ON r.id = ANY(s.unfinished)
-  WHERE s.first_id = ANY(%(firsts)s::bigint[]) AND r.completed_at IS NOT NULL
-), gone AS (
-  SELECT first_id, array_agg(id) AS ids FROM record GROUP BY first_id
-), fewer AS (
-  UPDATE operations_usageslice s
-  SET unfinished = ARRAY(SELECT unnest(s.unfinished) EXCEPT SELECT unnest(gone.ids) ORDER BY 1)
-  FROM gone WHERE s.first_id = gone.first_id
-)
+# What is over of the records that stand before it.
+ADD_ENDS = """
 INSERT INTO operations_usage AS u
   (org_id, variant, day, accepted, payload_bytes, delivered, failed, canceled)
 SELECT r.org_id, d.variant, (r.completed_at AT TIME ZONE 'UTC')::date, 0, 0,
@@ -86,11 +68,42 @@ SELECT r.org_id, d.variant, (r.completed_at AT TIME ZONE 'UTC')::date, 0, 0,
   count(*) FILTER (WHERE r.status = 'canceled')
 FROM record r
 JOIN actions_actiondefinition d ON d.id = r.definition_id
+WHERE r.completed_at IS NOT NULL
 GROUP BY 1, 2, 3
 ON CONFLICT (org_id, day, variant) DO UPDATE SET
   delivered = u.delivered + excluded.delivered, failed = u.failed + excluded.failed,
   canceled = u.canceled + excluded.canceled
 """
+# Each sees one and the same moment: what is counted as over is what is not kept, or no longer.
+KEPT = f"""
+WITH record AS (
+  SELECT id, org_id, definition_id, status, completed_at FROM dispatch_actionrecord
+  WHERE id > %(after)s AND id <= %(last)s
+), kept AS (
+  INSERT INTO operations_usageslice AS s (first_id, unfinished)
+  SELECT %(first)s, array_agg(id ORDER BY id) FROM record WHERE completed_at IS NULL
+  HAVING count(*) > 0
+  ON CONFLICT (first_id) DO UPDATE SET unfinished = s.unfinished || excluded.unfinished
+)
+{ADD_ENDS}"""  # noqa: S608 -- constants only
+ENDED = f"""
+WITH record AS (
+  SELECT s.first_id, r.id, r.org_id, r.definition_id, r.status, r.completed_at
+  FROM operations_usageslice s
+  JOIN dispatch_actionrecord r ON r.id = ANY(s.unfinished)
+  WHERE s.first_id = ANY(%(firsts)s::bigint[]) AND r.completed_at IS NOT NULL
+), gone AS (
+  SELECT first_id, array_agg(id) AS ids FROM record GROUP BY first_id
+), through AS (
+  DELETE FROM operations_usageslice s USING gone g
+  WHERE s.first_id = g.first_id AND cardinality(s.unfinished) = cardinality(g.ids)
+), fewer AS (
+  UPDATE operations_usageslice s
+  SET unfinished = ARRAY(SELECT unnest(s.unfinished) EXCEPT SELECT unnest(g.ids) ORDER BY 1)
+  FROM gone g
+  WHERE s.first_id = g.first_id AND cardinality(s.unfinished) > cardinality(g.ids)
+)
+{ADD_ENDS}"""  # noqa: S608 -- constants only
 NOBODY_ENDS = "Somebody has been storing actions for too long to count what is new."
 
 
@@ -174,7 +187,7 @@ def _count_next(horizon: int) -> bool:
             last = min(horizon, _first_of(found) + SLICE - 1)
             span = {"after": progress.last_id, "last": last}
             cursor.execute(ACCEPTED, span)
-            cursor.execute(KEEP, span | {"first": _first_of(found)})
+            cursor.execute(KEPT, span | {"first": _first_of(found)})
     progress.last_id = last
     progress.save(update_fields=["last_id"])
     return last < horizon
@@ -200,7 +213,6 @@ def _count_ends(firsts: Sequence[int]) -> None:
     """Count what has ended in these slices, and keep the rest."""
     with connection.cursor() as cursor:
         cursor.execute(ENDED, {"firsts": list(firsts)})
-    UsageSlice.objects.filter(pk__in=firsts, unfinished=[]).delete()
 
 
 def _lock() -> UsageProgress:
