@@ -21,7 +21,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from config.addresses import client_address
 from login import services
-from orgs import encryption, people
+from orgs import encryption, middleware, people
 from orgs.models import User
 
 logger = logging.getLogger(__name__)
@@ -108,10 +108,15 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         if not nonce or not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
             raise ImmediateHttpResponse(render_authentication_error(request, sociallogin.provider))
         user = find_user(claims)
-        if user and sociallogin.is_existing and sociallogin.user == user:
-            people.join_by_domain(user=user, email_verified=True)
-        if user is None or sociallogin.is_existing:
+        if user is None or (sociallogin.is_existing and sociallogin.user != user):
             return
+        # They are not logged in yet, and what follows is theirs.
+        middleware.act_as(request, user)
+        if not sociallogin.is_existing:
+            self._link(request, sociallogin, user)
+        people.join_by_domain(user=user, email_verified=True)
+
+    def _link(self, request: HttpRequest, sociallogin: SocialLogin, user: User) -> None:
         if SocialAccount.objects.filter(user=user, provider=sociallogin.account.provider).exists():
             # The address belongs to somebody else at the provider now, or to two of them.
             page = f"account/linked_otherwise.{app_settings.TEMPLATE_EXTENSION}"
@@ -120,7 +125,6 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             # An operator has made staff what they are; others may have come by an invite's link.
             services.end_former_logins(user=user)
         sociallogin.connect(request, user)
-        people.join_by_domain(user=user, email_verified=True)
 
 
 def find_user(claims: dict[str, Any]) -> User | None:

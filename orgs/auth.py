@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
 from config.addresses import client_address
 from orgs import permissions, services, tokens
+from orgs.audit import acting
+from orgs.audit.acting import Actor
 from orgs.guesses import guesses
 
 # The caller's row; `stale` says that last_used_at is worth writing again.
@@ -45,6 +48,17 @@ class Caller:
 
     def __str__(self) -> str:
         return f"key {self.key_id}"
+
+    def as_actor(self, request: HttpRequest | Request, via: str) -> Actor:
+        """The caller, as the audit shows them."""
+        return Actor(
+            actor=str(self),
+            via=via,
+            user_id=self.user_id,
+            key_id=self.key_id,
+            address=client_address(request),
+            path=acting.shown_path(request.method, request.path),
+        )
 
 
 class KeyAuthentication(BaseAuthentication):

@@ -23,6 +23,25 @@ from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted,
 EVERYTHING = (Permission.OWNER,)
 
 
+class ForSuperusers(ModelAdmin):
+    """An admin of what opens an organization: staff may look, and a superuser alone changes it.
+
+    Else whoever may add a membership could own everything.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody else adds any."""
+        return bool(request.user.is_superuser and super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody else changes one."""
+        return bool(request.user.is_superuser and super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody else deletes one."""
+        return bool(request.user.is_superuser and super().has_delete_permission(request, obj))
+
+
 class PermissionsField(forms.MultipleChoiceField):
     """Permissions are ticked."""
 
@@ -43,7 +62,7 @@ class MembershipForm(ServiceForm):
 
 
 @admin.register(Membership)
-class MembershipAdmin(SavedByService, SoftlyDeleted):
+class MembershipAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     """Who is in which organization."""
 
     form = MembershipForm
@@ -108,7 +127,7 @@ class InviteForm(ServiceForm):
 
 
 @admin.register(Invite)
-class InviteAdmin(SavedByService, SoftlyDeleted):
+class InviteAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     """Invites: made and revoked. The token of one for an address is shown once."""
 
     form = InviteForm
@@ -189,7 +208,7 @@ class CaptiveDomainForm(ServiceForm):
 
 
 @admin.register(CaptiveDomain)
-class CaptiveDomainAdmin(SavedByService, ModelAdmin):
+class CaptiveDomainAdmin(ForSuperusers, SavedByService, ModelAdmin):
     """Domains whose people join an organization by themselves. An empty one is given back."""
 
     form = CaptiveDomainForm

@@ -10,12 +10,11 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
-from config.addresses import client_address
 from config.api import ApiView
 from config.errors import NotFoundError
 from orgs import permissions
 from orgs.audit import acting
-from orgs.audit.acting import Actor, Via
+from orgs.audit.acting import Via
 from orgs.auth import Caller, KeyAuthentication
 
 
@@ -55,20 +54,9 @@ class CallerView(ApiView):
         self.caller = request.auth
         self.check_scope(kwargs)
         self.check_permission(request)
-        acting.be(self.make_actor(request))
+        acting.be(self.caller.as_actor(request, self.via))
         if self.manages and not acting.is_safe(request.method):
             acting.tell()
-
-    def make_actor(self, request: Request) -> Actor:
-        """The caller, as the audit shows them."""
-        return Actor(
-            actor=str(self.caller),
-            via=self.via,
-            user_id=self.caller.user_id,
-            key_id=self.caller.key_id,
-            address=client_address(request),
-            path=acting.shown_path(request.method, request.path),
-        )
 
     def check_scope(self, parameters: Mapping[str, Any]) -> None:
         """Refuses what the path names and the caller does not reach."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import re
 import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-import requests
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ImproperlyConfigured
@@ -18,44 +15,11 @@ from django.urls import reverse
 from config import providers
 from config.settings import env
 from orgs.models import User
-from tests.login.browsing import Browser, code_of
-from tests.login.oidc_server import CLIENT_ID, CLIENT_SECRET, OidcServer
+from tests.login.browsing import START, Browser, code_of, come_back, leave, log_in
+from tests.login.oidc_server import CLIENT_ID
 
-START = reverse("openid_connect_login", args=["corp"])
 CALLBACK = reverse("openid_connect_callback", args=["corp"])
 ADMIN = reverse("admin:index")
-
-
-@pytest.fixture
-def provider(settings):
-    server = OidcServer()
-    app = {
-        "provider_id": "corp",
-        "name": "Corp",
-        "client_id": CLIENT_ID,
-        "secret": CLIENT_SECRET,
-        "settings": {"server_url": server.issuer},
-    }
-    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
-    yield server
-    server.close()
-
-
-def leave(browser, **query):
-    """The provider's address that the page leads to."""
-    page = browser.post(START, query_params=query).content.decode()
-    return html.unescape(re.search(r'content="0;url=([^"]+)"', page).group(1))
-
-
-def come_back(address):
-    """The path that the provider sends the browser to."""
-    there = requests.get(address, allow_redirects=False, timeout=5)
-    back = urlsplit(there.headers["Location"])
-    return f"{back.path}?{back.query}"
-
-
-def log_in(browser, **query):
-    return browser.get(come_back(leave(browser, **query)))
 
 
 def assert_refused(answer, browser, status=401):
