@@ -74,6 +74,10 @@ AWS_ENDPOINT = endpoint("WAYBILL_AWS_ENDPOINT", r"https?://[^/]+/?", "http://127
 PUBSUB_ENDPOINT = endpoint("WAYBILL_PUBSUB_ENDPOINT", r"[^/]+:[0-9]+", "127.0.0.1:8085")
 # How long a call of a tool waits for its action to be over; agents ask again after that.
 MCP_WAIT_SECONDS = env.float("WAYBILL_MCP_WAIT_SECONDS", default=25.0)
+# So many organizations a person makes by the API; operators make any number.
+ORGANIZATIONS_PER_USER = reads.number(
+    "WAYBILL_ORGANIZATIONS_PER_USER", env.str("WAYBILL_ORGANIZATIONS_PER_USER", default="20")
+)
 # What an organization may have and ask of the gateway.
 GATEWAY_ACTIONS = reads.number(
     "WAYBILL_GATEWAY_ACTIONS", env.str("WAYBILL_GATEWAY_ACTIONS", default="100"), least=1
@@ -208,6 +212,7 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/m/user",
     "signup": "20/m/ip",
     "reauthenticate": "10/m/user",
+    "keys": "30/m/user",
 }
 MFA_ADAPTER = "login.adapters.MfaAdapter"
 MFA_FORMS = {
