@@ -20,7 +20,11 @@ from unfold.decorators import action
 from actions import services
 from actions.forms import DefinitionForm, LinkForm, LinkFormSet, PublishForm
 from actions.models import ActionDefinition, DefinitionDestination
+from orgs.models import Permission
 from orgs.windows import LiveFilter, SavedByService, SoftlyDeleted, badge, is_row_id, pretty
+
+# Who approves actions may let them go without approval: the permission of `dispatch`.
+APPROVE = "dispatch.approve_actionrecord"
 
 
 class LinkInline(TabularInline):
@@ -195,6 +199,7 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
                 alias=values["alias"],
                 description=values["description"],
                 requires_approval=values["requires_approval"],
+                held=(Permission.ADMIN,) if request.user.has_perm(APPROVE) else (),
             )
         else:
             self._publish(request, obj, values)
@@ -227,7 +232,7 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
             version=values["version"],
             alias=values["alias"] or None,
             description=values["description"] or None,
-            # Not ticked, it is as the version before has it.
+            # Not ticked, it stays as it is for the other versions.
             requires_approval=values["requires_approval"] or None,
         )
         if made.pk in known:

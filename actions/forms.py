@@ -29,7 +29,7 @@ NEW_SCHEMA = """{
 
 
 class DefinitionForm(ServiceForm):
-    """What can be changed of a definition: its aliases and its description."""
+    """What can be changed of a definition: aliases, description, if actions need approval."""
 
     alias = DrawnJSONField(
         schema=PUT_DEFINITION["properties"]["alias"],
@@ -44,7 +44,8 @@ class DefinitionForm(ServiceForm):
     requires_approval = forms.BooleanField(
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text="Its actions are held until somebody else than who handed them in approves.",
+        help_text="The actions of all versions are held until somebody else than who handed them "
+        "in approves. Who may approve may lift it.",
     )
 
     class Meta:
@@ -82,7 +83,7 @@ class PublishForm(DefinitionForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["requires_approval"].help_text += " Not ticked: as the version before has it."
+        self.fields["requires_approval"].help_text += " Not ticked: as it is now."
 
     def clean_schema(self) -> Any:
         """The schema as a value."""

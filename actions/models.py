@@ -23,8 +23,10 @@ class ActionDefinition(SoftDeleted):
     schema = ExactJSONField()
     schema_digest = models.BinaryField(max_length=32)
     description = models.TextField(blank=True, default="")
+    # A property of the variant, on each of its rows: `services` keeps them equal.
     requires_approval = models.BooleanField(
-        db_default=False, help_text="Whether its actions are held until somebody approves them."
+        db_default=False,
+        help_text="Whether the actions of all versions are held until somebody approves them.",
     )
 
     class Meta:

@@ -10,7 +10,8 @@ from destinations.schemas import DESTINATION
 _ALIASES: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 _REQUIRES_APPROVAL: dict[str, Any] = {
     "type": "boolean",
-    "description": "Whether its actions are held until somebody approves them.",
+    "description": "Whether the actions of all versions of the variant are held until somebody "
+    "approves them. To change it to false needs the permission `admin`.",
 }
 PUT_DEFINITION: dict[str, Any] = {
     "type": "object",

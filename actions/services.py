@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 from actions import contracts, names
 from actions.models import ActionDefinition, DefinitionDestination
 from config import strictjson
-from config.errors import ConflictError, NotFoundError, RuleError
+from config.errors import ConflictError, ForbiddenError, NotFoundError, RuleError
 from destinations.models import Destination
+from orgs import permissions
 from orgs.models import Organization
 
 MAX_VERSION = 2**31 - 1
@@ -29,12 +30,13 @@ def put_definition(  # noqa: PLR0913 -- all that a definition is, by keyword
     alias: Sequence[str] | None = None,
     description: str | None = None,
     requires_approval: bool | None = None,
+    held: Collection[str] = (),
 ) -> ActionDefinition:
     """The definition with this schema: found, undeleted, or stored under the next version.
 
     Publishing never cuts a route: a new version copies the links of the highest live lower
-    one, and, unless told, whether its actions need approval. A version that holds another schema
-    is 409.
+    one. A version that holds another schema is 409. Whether actions need approval is said of all
+    versions, also of deleted ones; `held` are the permissions of whoever says it.
     """
     names.check_name(variant, pointer="/variant")
     if version is not None and not 1 <= version <= MAX_VERSION:
@@ -50,8 +52,10 @@ def put_definition(  # noqa: PLR0913 -- all that a definition is, by keyword
         _bring_to_life(definition)
     if alias is not None:
         names.replace_aliases(definition=definition, aliases=alias)
-    _describe(definition, description=description, requires_approval=requires_approval)
-    definition.save(update_fields=["description", "requires_approval"])
+    if description is not None:
+        definition.description = description
+        definition.save(update_fields=["description"])
+    _say_approval(definition, wanted=requires_approval, held=held)
     return _fresh(definition)
 
 
@@ -62,17 +66,22 @@ def update_definition(
     alias: Sequence[str] | None = None,
     description: str | None = None,
     requires_approval: bool | None = None,
+    held: Collection[str] = (),
 ) -> ActionDefinition:
     """The definition with what may change of it; its contract never does.
 
-    What is held already stays so, and what was accepted before needs no approval.
+    Whether actions need approval is said of all versions, also of deleted ones; `held` are the
+    permissions of whoever says it. What is held already stays so, and what was accepted before
+    needs no approval.
     """
     lock_definition(definition)
     if alias is not None:
         names.replace_aliases(definition=definition, aliases=alias)
-    _describe(definition, description=description, requires_approval=requires_approval)
+    if description is not None:
+        definition.description = description
     definition.updated_at = Now()
-    definition.save(update_fields=["description", "requires_approval", "updated_at"])
+    definition.save(update_fields=["description", "updated_at"])
+    _say_approval(definition, wanted=requires_approval, held=held)
     return _fresh(definition)
 
 
@@ -139,14 +148,29 @@ def lock_definition(definition: ActionDefinition) -> None:
         raise NotFoundError(f"There is no action definition {definition.pk}.")
 
 
-def _describe(
-    definition: ActionDefinition, *, description: str | None, requires_approval: bool | None
+def _say_approval(
+    definition: ActionDefinition, *, wanted: bool | None, held: Collection[str]
 ) -> None:
-    """Set what is given of it."""
-    if description is not None:
-        definition.description = description
-    if requires_approval is not None:
-        definition.requires_approval = requires_approval
+    """Have the actions of all versions need approval, or no longer: that takes an admin.
+
+    None leaves it as it is.
+    """
+    if wanted is None:
+        return
+    others = _versions_of(definition).exclude(requires_approval=wanted)
+    may_lift = permissions.allows(held, permissions.ADMIN)
+    if not wanted and not may_lift and others.exists():
+        raise ForbiddenError(
+            "To let actions go without approval, as to approve them, needs the permission "
+            f"{permissions.ADMIN.value!r}.",
+            pointer="/requires_approval",
+        )
+    others.update(requires_approval=wanted, updated_at=Now())
+
+
+def _versions_of(definition: ActionDefinition) -> Any:
+    """All versions of its variant, deleted ones, too."""
+    return ActionDefinition.objects.filter(org_id=definition.org_id, variant=definition.variant)
 
 
 def _find_same(versions: Any, version: int | None, digest: bytes) -> ActionDefinition | None:
@@ -178,7 +202,8 @@ def _publish(
         version=version,
         schema=strictjson.dumps(schema),
         schema_digest=digest,
-        requires_approval=lower is not None and lower.requires_approval,
+        # As all versions have it, whatever became of them: nobody publishes a way around it.
+        requires_approval=versions.filter(requires_approval=True).exists(),
     )
     names.claim_variant(definition=definition)
     _copy_links(definition, lower)
@@ -190,8 +215,7 @@ def _bring_to_life(definition: ActionDefinition) -> None:
     definition.updated_at = Now()
     definition.save(update_fields=["deleted_at", "updated_at"])
     names.claim_variant(definition=definition)
-    versions = ActionDefinition.objects.filter(org_id=definition.org_id, variant=definition.variant)
-    _copy_links(definition, _find_lower(versions, definition.version))
+    _copy_links(definition, _find_lower(_versions_of(definition), definition.version))
 
 
 def _find_lower(versions: Any, version: int) -> ActionDefinition | None:

@@ -34,7 +34,8 @@ class DefinitionsView(OrgView):
     def put(self, request: Request, org_id: int, body: dict[str, Any]) -> Response:
         """The stored definition."""
         known = {name: body[name] for name in schemas.PUT_DEFINITION["properties"] if name in body}
-        return reply(show_definition(services.put_definition(org_id=org_id, **known)))
+        held = self.caller.permissions
+        return reply(show_definition(services.put_definition(org_id=org_id, held=held, **known)))
 
     @operation(
         summary="List action definitions",
@@ -66,8 +67,8 @@ class DefinitionView(OrgView):
 
     @operation(
         summary="Update an action definition",
-        description="Changes aliases, description and whether its actions need approval. The "
-        "contract of a version never changes.",
+        description="Changes aliases, description and whether the variant's actions need "
+        "approval. The contract of a version never changes.",
         body=schemas.DEFINITION_CHANGES,
         data=schemas.DEFINITION,
         refuses=(409, 422),
@@ -76,7 +77,10 @@ class DefinitionView(OrgView):
     def post(self, request: Request, org_id: int, id: int, body: dict[str, Any]) -> Response:
         """The definition as changed."""
         definition = self.find_row(ActionDefinition.objects.all(), id)
-        return reply(show_definition(services.update_definition(definition=definition, **body)))
+        changed = services.update_definition(
+            definition=definition, held=self.caller.permissions, **body
+        )
+        return reply(show_definition(changed))
 
     @operation(summary="Delete an action definition", data=schemas.DEFINITION)
     def delete(self, request: Request, org_id: int, id: int) -> Response:

@@ -72,14 +72,23 @@ class ToolAdmin(SavedByService, SoftlyDeleted):
         return ", ".join(name for name, is_so in said.items() if is_so) or "-"
 
     @admin.display(description="state")
-    def state(self, tool: Tool) -> SafeString:
-        """Whether agents see it, and why not."""
+    def state(self, tool: Any) -> SafeString:
+        """Whether agents see it, and why not, as was found for the page."""
         if not tool.enabled:
             return badge("off")
-        problem = catalog.find_problems([tool])[tool.pk]
-        if not problem:
+        if not tool.problem:
             return badge("offered", "success")
-        return format_html("{} <small>{}</small>", badge("not offered", "warning"), problem)
+        return format_html("{} <small>{}</small>", badge("not offered", "warning"), tool.problem)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The page, its tools judged in two queries for any number."""
+        changelist = super().get_changelist_instance(request)
+        tools = list(changelist.result_list)
+        problems = catalog.find_problems(tools)
+        for tool in tools:
+            tool.problem = problems[tool.pk]
+        changelist.result_list = tools
+        return changelist
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A mark stays with its variant."""

@@ -7,11 +7,8 @@ ask for.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -28,11 +25,11 @@ from dispatch import idempotency, intake
 from dispatch.intake import Submission
 from dispatch.models import ActionRecord
 from orgs.auth import Caller
-from runtime import slots
+from runtime.seats import Seats
 
 Answer = dict[str, Any]
-# Of one organization in one process.
-MOST_WAITING = 64
+# So many calls wait in a process, half of them of one organization.
+seats = Seats(128)
 IDEMPOTENCY_KEY = "waybill/idempotencyKey"
 # What is held waits for a person, who may take days.
 OVER = """
@@ -49,36 +46,6 @@ def find_over(record_ids: Sequence[int]) -> dict[int, bool]:
 
 
 ends: Lookout[int] = Lookout("ends of actions", find_over, tick=0.1)
-
-
-class Seats:
-    """How many calls of each organization wait in this process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._taken: Counter[int] = Counter()
-
-    def count(self, org_id: int) -> int:
-        """How many are taken."""
-        with self._lock:
-            return self._taken[org_id]
-
-    @contextmanager
-    def take(self, org_id: int, most: int) -> Iterator[bool]:
-        """Whether there is one more seat for the organization; it is given back afterwards."""
-        with self._lock:
-            free = self._taken[org_id] < most
-            self._taken[org_id] += free
-        try:
-            yield free
-        finally:
-            with self._lock:
-                self._taken[org_id] -= free
-                if not self._taken[org_id]:
-                    del self._taken[org_id]
-
-
-seats = Seats()
 
 
 def call_tool(
@@ -138,14 +105,9 @@ def _wait(org_id: int, record_id: int, seconds: float) -> None:
     if seconds <= 0 or find_over([record_id]):
         return
     ends_at = time.monotonic() + seconds
-    with (
-        seats.take(org_id, MOST_WAITING) as is_free,
-        ends.watch(record_id) as watcher,
-    ):
-        if is_free:
-            with slots.left() as may_wait:
-                if may_wait:
-                    watcher.wait(ends_at - time.monotonic())
+    with seats.waiting(org_id) as may_wait, ends.watch(record_id) as watcher:
+        if may_wait:
+            watcher.wait(ends_at - time.monotonic())
 
 
 def _in_full() -> Any:

@@ -18,19 +18,27 @@ PAGE = 100
 # An organization and a key of it.
 Key = tuple[int, int]
 
-# What a key's list of tools is made of, as one text; none where the key opens nothing any more.
+# What a key's list of tools is made of, as one text; none where the key opens nothing any more. An
+# organization's tools are read once, however many of its keys are asked for.
 STATE = """
+WITH asked AS MATERIALIZED (
+  SELECT * FROM unnest(%(orgs)s::bigint[], %(keys)s::bigint[]) AS asked(org_id, key_id)
+), marked AS MATERIALIZED (
+  SELECT org.id AS org_id, (
+    SELECT string_agg(concat_ws(' ', t.id, t.updated_at, newest.id, md5(newest.description)), ','
+                      ORDER BY t.id)
+    FROM agents_tool t LEFT JOIN LATERAL (
+      SELECT a.id, a.description FROM actions_actiondefinition a
+      WHERE a.org_id = t.org_id AND a.variant = t.variant AND a.deleted_at IS NULL
+      ORDER BY a.version DESC LIMIT 1
+    ) newest ON true
+    WHERE t.org_id = org.id
+  ) AS tools FROM (SELECT DISTINCT org_id AS id FROM asked) org
+)
 SELECT asked.org_id, asked.key_id, (
   SELECT md5(concat(
     (SELECT concat_ws(' ', c.updated_at, c.variants) FROM agents_keytools c WHERE c.key_id = k.id),
-    (SELECT string_agg(concat_ws(' ', t.id, t.updated_at, newest.id, md5(newest.description)), ','
-                       ORDER BY t.id)
-     FROM agents_tool t LEFT JOIN LATERAL (
-       SELECT a.id, a.description FROM actions_actiondefinition a
-       WHERE a.org_id = t.org_id AND a.variant = t.variant AND a.deleted_at IS NULL
-       ORDER BY a.version DESC LIMIT 1
-     ) newest ON true
-     WHERE t.org_id = asked.org_id)
+    marked.tools
   ))
   FROM orgs_apikey k
   JOIN orgs_membership m ON m.id = k.member_id AND m.deleted_at IS NULL
@@ -39,7 +47,7 @@ SELECT asked.org_id, asked.key_id, (
   WHERE k.id = asked.key_id AND k.deleted_at IS NULL
     AND (k.expires_at IS NULL OR k.expires_at > now())
 )
-FROM unnest(%(orgs)s::bigint[], %(keys)s::bigint[]) AS asked(org_id, key_id)
+FROM asked JOIN marked USING (org_id)
 """
 
 

@@ -1,13 +1,14 @@
 """Those who wait for something in the database to change, and the threads that look for them.
 
-Who waits has no connection: for all of them in a process one thread looks, several times a
-second, in one statement. It runs while somebody waits.
+Who waits has no connection: for all of them in a process one thread looks, now and then, in one
+statement. It runs while somebody waits.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
@@ -18,6 +19,11 @@ from runtime import slots
 
 logger = logging.getLogger(__name__)
 Key = TypeVar("Key")
+
+# After a look that took long a thread rests for nine times as long, so that a tenth of its time
+# goes to looking, however much there is to be seen; but nobody waits longer than this for that.
+RESTS = 9
+MOST_REST_SECONDS = 5.0
 
 
 class Watcher:
@@ -45,7 +51,7 @@ class Watcher:
 
 
 class Lookout(Generic[Key]):
-    """Looks every `tick` seconds at the keys that are watched; `look` tells the state of each."""
+    """Looks at the keys that are watched, every `tick` seconds; `look` tells the state of each."""
 
     def __init__(
         self, name: str, look: Callable[[Sequence[Key]], Mapping[Key, Any]], *, tick: float
@@ -99,10 +105,15 @@ class Lookout(Generic[Key]):
     def _run(self) -> None:
         try:
             while self._is_needed():
+                began = time.monotonic()
                 self._look_patiently()
-                self._nudge.wait(self._tick)
+                self._nudge.wait(self._find_rest(time.monotonic() - began))
         finally:
             connection.close()
+
+    def _find_rest(self, looked: float) -> float:
+        """The seconds until the next look, after one that took so many."""
+        return max(self._tick, min(RESTS * looked, MOST_REST_SECONDS))
 
     def _is_needed(self) -> bool:
         with self._lock:

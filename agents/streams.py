@@ -10,19 +10,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from agents import catalog
-from agents.calls import Seats
 from agents.catalog import Key
 from agents.lookouts import Lookout, Watcher
 from runtime import slots
+from runtime.seats import Seats
 
-# Of one organization in one process.
-MOST_STREAMS = 16
 LASTS_SECONDS = 300.0
 # A comment now and then shows whether there is still somebody.
 SILENCE_SECONDS = 5.0
 
-changes: Lookout[Key] = Lookout("changes of tools", catalog.find_states, tick=0.25)
-seats = Seats()
+changes: Lookout[Key] = Lookout("changes of tools", catalog.find_states, tick=1.0)
+# So many are open in a process, half of them of one organization.
+seats = Seats(32)
 
 
 class TooManyStreamsError(Exception):
@@ -36,9 +35,7 @@ class Stream:
         self._first, self._change, self._last = first, change, last
         self._held = ExitStack()
         with ExitStack() as taken:
-            if not taken.enter_context(seats.take(key[0], MOST_STREAMS)):
-                raise TooManyStreamsError
-            if not taken.enter_context(slots.beside()):
+            if not taken.enter_context(seats.take(key[0])):
                 raise TooManyStreamsError
             (known,) = catalog.find_states([key]).values()
             self._watcher: Watcher = taken.enter_context(changes.watch(key, known))

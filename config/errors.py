@@ -77,6 +77,17 @@ class TooLargeError(DomainError):
     code = "TOO_LARGE"
 
 
+class BusyError(DomainError):
+    """Not now: 503, and in how many seconds to try again."""
+
+    status = 503
+    code = "BUSY"
+
+    def __init__(self, message: str, *, retry_after: int = 1, code: str = "") -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
 class RuleError(DomainError):
     """Well-formed, but against a rule: 422."""
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -15,6 +16,42 @@ T = TypeVar("T")
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 PORTS = re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?")
 HOST = re.compile(rf"(?:\*\.)?{LABEL}(?:\.{LABEL})*")
+
+
+def flag(name: str, text: str) -> bool:
+    """Yes or no; what is neither is refused."""
+    if text.lower() not in {"true", "1", "yes", "on", "false", "0", "no", "off"}:
+        raise ImproperlyConfigured(f"{name} is true or false, not {text!r}.")
+    return text.lower() in {"true", "1", "yes", "on"}
+
+
+def fernet_keys(name: str, text: str) -> list[str]:
+    """Keys of 32 bytes in URL-safe base64, as `Fernet.generate_key` makes them."""
+    keys = [key.strip() for key in text.split(",") if key.strip()]
+    try:
+        for key in keys:
+            Fernet(key)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} holds keys of 32 bytes in URL-safe base64, separated by commas."
+        ) from error
+    if not keys:
+        raise ImproperlyConfigured(f"{name} is empty.")
+    return keys
+
+
+def endpoint(name: str, text: str) -> str:
+    """Where something is reached over HTTP, like `http://127.0.0.1:4566`, or nothing."""
+    if text and not re.fullmatch(r"https?://[^/]+/?", text):
+        raise ImproperlyConfigured(f"{name} looks like http://127.0.0.1:4566, not {text!r}.")
+    return text
+
+
+def address(name: str, text: str) -> str:
+    """A host and its port, like `127.0.0.1:8085`, or nothing."""
+    if text and not re.fullmatch(r"[^/]+:[0-9]+", text):
+        raise ImproperlyConfigured(f"{name} looks like 127.0.0.1:8085, not {text!r}.")
+    return text
 
 
 def schemes(name: str, text: str) -> frozenset[str]:

@@ -1,114 +1,63 @@
 """Settings: one file; machines differ by environment variables only (docs/configuration.md)."""
 
-import re
+from collections.abc import Callable
 from pathlib import Path
 
 import environ
-from cryptography.fernet import Fernet
-from django.core.exceptions import ImproperlyConfigured
 
-from config import console, providers, reads
+from config import accounts, console, providers, reads
+from config.reads import T
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
 
 
-def flag(name: str, *, default: bool) -> bool:
-    """A boolean of the environment; what is neither true nor false is refused."""
-    text = env.str(name, default=str(default)).lower()
-    if text not in {"true", "1", "yes", "on", "false", "0", "no", "off"}:
-        raise ImproperlyConfigured(f"{name} is true or false, not {text!r}.")
-    return text in {"true", "1", "yes", "on"}
-
-
-def fernet_keys(name: str) -> list[str]:
-    """Keys of 32 bytes in URL-safe base64, as `Fernet.generate_key` makes them."""
-    keys = [key.strip() for key in env.list(name) if key.strip()]
-    try:
-        for key in keys:
-            Fernet(key)
-    except ValueError as error:
-        raise ImproperlyConfigured(
-            f"{name} holds keys of 32 bytes in URL-safe base64, separated by commas."
-        ) from error
-    if not keys:
-        raise ImproperlyConfigured(f"{name} is empty.")
-    return keys
-
-
-def endpoint(name: str, pattern: str, example: str) -> str:
-    """Where something is to be found, empty where that is not said; nonsense is refused."""
-    text: str = env.str(name, default="")
-    if text and not re.fullmatch(pattern, text):
-        raise ImproperlyConfigured(f"{name} looks like {example}, not {text!r}.")
-    return text
+def read(parse: Callable[..., T], name: str, default: str = "", **bounds: int) -> T:
+    """What is written under the name, as its reader understands it (`config.reads`)."""
+    return parse(name, env.str(name, default=default), **bounds)
 
 
 # --- what differs between machines -------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY")
 # Credentials and signing keys are stored under the first, and read with any of them.
-ENCRYPTION_KEYS = fernet_keys("WAYBILL_ENCRYPTION_KEYS")
-DEBUG = flag("DEBUG", default=False)
+ENCRYPTION_KEYS = read(reads.fernet_keys, "WAYBILL_ENCRYPTION_KEYS")
+DEBUG = read(reads.flag, "DEBUG", "false")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # False only where plain HTTP on loopback is meant, as in `make run`.
-HTTPS = flag("WAYBILL_HTTPS", default=True)
+HTTPS = read(reads.flag, "WAYBILL_HTTPS", "true")
 # True lets destinations point to private, loopback and link-local addresses.
-ALLOW_PRIVATE_NETWORKS = flag("WAYBILL_ALLOW_PRIVATE_NETWORKS", default=False)
+ALLOW_PRIVATE_NETWORKS = read(reads.flag, "WAYBILL_ALLOW_PRIVATE_NETWORKS", "false")
 # What else may be called, and what may not: `destinations.outward.addresses` judges by these.
-OUTBOUND_SCHEMES = reads.schemes(
-    "WAYBILL_OUTBOUND_SCHEMES", env.str("WAYBILL_OUTBOUND_SCHEMES", default="https,http")
-)
-OUTBOUND_PORTS = reads.ports(
-    "WAYBILL_OUTBOUND_PORTS", env.str("WAYBILL_OUTBOUND_PORTS", default="")
-)
-OUTBOUND_NETWORKS = reads.networks(
-    "WAYBILL_OUTBOUND_NETWORKS", env.str("WAYBILL_OUTBOUND_NETWORKS", default="")
-)
-OUTBOUND_HOSTS = reads.hosts(
-    "WAYBILL_OUTBOUND_HOSTS", env.str("WAYBILL_OUTBOUND_HOSTS", default="")
-)
+OUTBOUND_SCHEMES = read(reads.schemes, "WAYBILL_OUTBOUND_SCHEMES", "https,http")
+OUTBOUND_PORTS = read(reads.ports, "WAYBILL_OUTBOUND_PORTS")
+OUTBOUND_NETWORKS = read(reads.networks, "WAYBILL_OUTBOUND_NETWORKS")
+OUTBOUND_HOSTS = read(reads.hosts, "WAYBILL_OUTBOUND_HOSTS")
 # For tests only: where queues and topics are looked for instead of at AWS and Google.
-AWS_ENDPOINT = endpoint("WAYBILL_AWS_ENDPOINT", r"https?://[^/]+/?", "http://127.0.0.1:4566")
-PUBSUB_ENDPOINT = endpoint("WAYBILL_PUBSUB_ENDPOINT", r"[^/]+:[0-9]+", "127.0.0.1:8085")
+AWS_ENDPOINT = read(reads.endpoint, "WAYBILL_AWS_ENDPOINT")
+PUBSUB_ENDPOINT = read(reads.address, "WAYBILL_PUBSUB_ENDPOINT")
 # How long a call of a tool waits for its action to be over; agents ask again after that.
 MCP_WAIT_SECONDS = env.float("WAYBILL_MCP_WAIT_SECONDS", default=25.0)
 # So many organizations a person makes by the API; operators make any number.
-ORGANIZATIONS_PER_USER = reads.number(
-    "WAYBILL_ORGANIZATIONS_PER_USER", env.str("WAYBILL_ORGANIZATIONS_PER_USER", default="20")
-)
+ORGANIZATIONS_PER_USER = read(reads.number, "WAYBILL_ORGANIZATIONS_PER_USER", "20")
 # What an organization may have and ask of the gateway.
-GATEWAY_ACTIONS = reads.number(
-    "WAYBILL_GATEWAY_ACTIONS", env.str("WAYBILL_GATEWAY_ACTIONS", default="100"), least=1
-)
-GATEWAY_REQUESTS_PER_HOUR = reads.number(
-    "WAYBILL_GATEWAY_REQUESTS_PER_HOUR",
-    env.str("WAYBILL_GATEWAY_REQUESTS_PER_HOUR", default="1000"),
-    least=1,
-)
+GATEWAY_ACTIONS = read(reads.number, "WAYBILL_GATEWAY_ACTIONS", "100", least=1)
+GATEWAY_REQUESTS_PER_HOUR = read(reads.number, "WAYBILL_GATEWAY_REQUESTS_PER_HOUR", "1000", least=1)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 # How many proxies of ours append to X-Forwarded-For: `config.addresses` believes so many.
-TRUSTED_PROXIES = reads.number(
-    "WAYBILL_TRUSTED_PROXIES", env.str("WAYBILL_TRUSTED_PROXIES", default="0")
-)
+TRUSTED_PROXIES = read(reads.number, "WAYBILL_TRUSTED_PROXIES", "0")
 # Staff get a second factor before any page of the admin.
-REQUIRE_MFA = flag("WAYBILL_REQUIRE_MFA", default=False)
+REQUIRE_MFA = read(reads.flag, "WAYBILL_REQUIRE_MFA", "false")
 # How long a login lasts unused, and at most.
-SESSION_IDLE_MINUTES = reads.number(
-    "WAYBILL_SESSION_IDLE_MINUTES", env.str("WAYBILL_SESSION_IDLE_MINUTES", default="480"), least=1
-)
-SESSION_HOURS = reads.number(
-    "WAYBILL_SESSION_HOURS", env.str("WAYBILL_SESSION_HOURS", default="168"), least=1
-)
+SESSION_IDLE_MINUTES = read(reads.number, "WAYBILL_SESSION_IDLE_MINUTES", "480", least=1)
+SESSION_HOURS = read(reads.number, "WAYBILL_SESSION_HOURS", "168", least=1)
 # Without a mail server nothing is sent, and nobody is told that it was.
 HAS_MAIL = bool(env.str("EMAIL_URL", default=""))
 globals().update(env.email_url("EMAIL_URL", default="dummymail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="waybill@localhost")
 # So many wrong keys a minute are looked up for an address; 0 looks up all of them.
-WRONG_KEYS_PER_MINUTE = reads.number(
-    "WAYBILL_WRONG_KEYS_PER_MINUTE", env.str("WAYBILL_WRONG_KEYS_PER_MINUTE", default="30")
-)
+WRONG_KEYS_PER_MINUTE = read(reads.number, "WAYBILL_WRONG_KEYS_PER_MINUTE", "30")
 
 # A server that is gone without a word is noticed in half a minute; the kernel takes hours.
 SILENCE = {
@@ -192,41 +141,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-PASSWORD_RESET_TIMEOUT = 3_600
-ACCOUNT_ADAPTER = "login.adapters.AccountAdapter"
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Waybill] "
-ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# allauth's own would keep a list of addresses beside the users.
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 -- a class
-ACCOUNT_RATE_LIMITS = {
-    "login": "30/m/ip",
-    "login_failed": "10/m/ip,5/5m/key",
-    "reset_password": "10/m/ip,3/h/key",
-    "reset_password_from_key": "20/m/ip",
-    "change_password": "5/m/user",
-    "signup": "20/m/ip",
-    "reauthenticate": "10/m/user",
-    "keys": "30/m/user",
-}
-MFA_ADAPTER = "login.adapters.MfaAdapter"
-MFA_FORMS = {
-    "authenticate": "login.forms.LoginCodeForm",
-    "reauthenticate": "login.forms.ConfirmCodeForm",
-    "activate_totp": "login.forms.EnrolForm",
-}
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-MFA_TOTP_ISSUER = "Waybill"
-# A telephone's clock may be half a minute off; a code still works once only (login.forms).
-MFA_TOTP_TOLERANCE = 1
-# Users have one address, which an operator has given or an invitation has reached.
-MFA_ALLOW_UNVERIFIED_EMAIL = True
-SOCIALACCOUNT_ADAPTER = "login.adapters.SocialAccountAdapter"
+globals().update(accounts.SETTINGS)
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": providers.read(env)}}
 CACHES = {
     # What all processes of the web have to agree on: attempts, and codes that were used.

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from django.conf import settings
 
-from config.errors import DomainError, RuleError
+from config.errors import BusyError, RuleError
 from destinations import keys, kinds
 from destinations.attempts import Attempt
 from destinations.models import Destination, Kind
 from destinations.outcomes import Outcome, Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
-from runtime import slots
+from runtime.seats import Seats
 
 SECONDS = 10.0
 # For what does not end by itself when its time is up, and for closing what was opened.
@@ -31,20 +28,13 @@ SHOWN_BYTES = 2_048
 VARIANT = "test"
 # Each holds a thread of its process and runs a loop in it. One organization has one at a time, so
 # that no other has to wait for all of its destinations.
-MOST_AT_ONCE = 2
+seats = Seats(2)
 # No action has such an id; each trial has its own, so that no receiver takes it for a repeated one.
 FIRST_ID = 2**62
 WHY_NOT = {
     Kind.SDK: "Nothing is sent to an sdk destination: its workers pull. Hand an action in instead.",
     Kind.DEFAULT_SINK: "Nothing is sent to a default_sink: it keeps what has nowhere to go.",
 }
-
-
-class BusyError(DomainError):
-    """Too many are under way already: 503."""
-
-    status = 503
-    code = "BUSY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,56 +59,36 @@ class Unwaited(ThreadPoolExecutor):
         super().shutdown(wait=False, cancel_futures=True)
 
 
-_running = threading.BoundedSemaphore(MOST_AT_ONCE)
-_testing: set[int] = set()
-_lock = threading.Lock()
-
-
 def try_destination(
     *, destination: Destination, input: Any = None, variant: str = VARIANT
 ) -> Trial:
     """What happens to a delivery now, within ten seconds; also where the destination is paused."""
     if not kinds.is_pushed(destination.type):
         raise RuleError(WHY_NOT[Kind(destination.type)], code="NOT_TESTABLE")
-    with _turn(destination.org_id):
-        began = time.monotonic()
-        attempt = Attempt(
-            record_id=FIRST_ID + secrets.randbelow(FIRST_ID),
-            number=0,
-            failures=0,
-            type=destination.type,
-            config=destination.config,
-            payload=orjson.dumps({} if input is None else input),
-            ends=began + SECONDS,
-            variant=variant,
-            keys=keys.of_destination(destination.pk),
-            is_test=True,
-            destination_id=destination.pk,
-            protocol=destination.protocol,
-        )
-        with slots.left() as may_wait:
-            if not may_wait:
-                raise BusyError("Too many are waiting for something just now: try again later.")
-            outcome = run(attempt, SECONDS)
-            milliseconds = round(1_000 * (time.monotonic() - began))
-        return Trial(outcome, milliseconds)
-
-
-@contextmanager
-def _turn(org_id: int) -> Iterator[None]:
-    """One of the few trials at once, and the only one of its organization in this process."""
-    with _lock:
-        if org_id in _testing:
-            raise BusyError("Another destination is being tested just now: one after the other.")
-        if not _running.acquire(blocking=False):
+    attempt = _make_attempt(destination, input, variant)
+    with seats.waiting(destination.org_id) as may_wait:
+        if not may_wait:
             raise BusyError("Other destinations are being tested just now: try again in a moment.")
-        _testing.add(org_id)
-    try:
-        yield
-    finally:
-        with _lock:
-            _testing.discard(org_id)
-        _running.release()
+        began = time.monotonic()
+        outcome = run(attempt, SECONDS)
+        return Trial(outcome, round(1_000 * (time.monotonic() - began)))
+
+
+def _make_attempt(destination: Destination, input: Any, variant: str) -> Attempt:
+    return Attempt(
+        record_id=FIRST_ID + secrets.randbelow(FIRST_ID),
+        number=0,
+        failures=0,
+        type=destination.type,
+        config=destination.config,
+        payload=orjson.dumps({} if input is None else input),
+        ends=time.monotonic() + SECONDS,
+        variant=variant,
+        keys=keys.of_destination(destination.pk),
+        is_test=True,
+        destination_id=destination.pk,
+        protocol=destination.protocol,
+    )
 
 
 def run(attempt: Attempt, seconds: float) -> Outcome:

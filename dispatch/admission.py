@@ -13,7 +13,7 @@ import orjson
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from config.errors import ConflictError, DomainError
+from config.errors import BusyError, ConflictError
 from destinations import keys
 from destinations.attempts import ATTEMPT_SECONDS, Attempt
 from dispatch.intake import DestinationGoneError, Routed
@@ -21,7 +21,6 @@ from dispatch.models import ActionEvent
 
 # Longer than anybody waits: whoever is lost by then will not be heard of again.
 LEASE_SECONDS = 40
-RETRY_SECONDS = 1
 # Of the same namespace as the dispatchers': where a lane is capped, nobody counts beside another.
 LANE_LOCKS = 0x7761_7900_0000_0000
 LOCK_LANE = f"""
@@ -71,17 +70,6 @@ KEYS = f"""
 SELECT d.config::text, d.protocol, {keys.COLUMN}
 FROM destinations_destination d WHERE d.id = %(destination)s
 """  # noqa: S608 -- constants only
-
-
-class BusyError(DomainError):
-    """Not now: 503, and in how many seconds to try again."""
-
-    status = 503
-    code = "BUSY"
-
-    def __init__(self, message: str, *, retry_after: int = RETRY_SECONDS, code: str = "") -> None:
-        super().__init__(message, code=code)
-        self.retry_after = retry_after
 
 
 class Begun(NamedTuple):
@@ -139,7 +127,7 @@ def _check_lane(cursor: CursorWrapper, lane_id: int | None) -> bool:
     if seconds > 0 or (is_probing and running):
         raise BusyError(
             "Its destination has failed again and again, and is left alone for now.",
-            retry_after=max(RETRY_SECONDS, math.ceil(seconds)),
+            retry_after=max(1, math.ceil(seconds)),
             code="BACKING_OFF",
         )
     if is_capped:

@@ -14,7 +14,7 @@ import orjson
 from django.db import connection, transaction
 
 from config.errors import ConflictError
-from dispatch import settlement
+from dispatch import audit, settlement
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
 from dispatch.retries import Ending
 from dispatch.settlement import PULL, WAKE
@@ -43,7 +43,7 @@ WITH approved AS (
       ('{Happened.SUNK}', NULL, status = 'succeeded')
   ) AS happened(kind, detail, did) WHERE did
 )
-SELECT CASE WHEN status = 'queued' THEN CASE WHEN push THEN pg_notify('{WAKE}', '')
+SELECT status, CASE WHEN status = 'queued' THEN CASE WHEN push THEN pg_notify('{WAKE}', '')
   ELSE pg_notify('{PULL}', destination_id::text) END END
 FROM approved
 """  # noqa: S608 -- constants only
@@ -62,10 +62,14 @@ def approve_record(*, record: ActionRecord, actor: str, reason: str) -> None:
     detail = orjson.dumps({"by": actor, "reason": reason, "sha256": held["sha256"]}).decode()
     with connection.cursor() as cursor:
         cursor.execute(APPROVE, {"id": record.pk, "detail": detail})
-        if cursor.fetchone() is None:
-            raise _not_held(record)
+        approved = cursor.fetchone()
+    if approved is None:
+        raise _not_held(record)
+    done = {"done": Happened.APPROVED, "reason": reason}
+    audit.tell(record, actor=actor, before=Status.HELD, after=approved[0], **done)
 
 
+@transaction.atomic
 def deny_record(*, record: ActionRecord, actor: str, reason: str) -> None:
     """End a held action as canceled. Whoever handed it in may do that, too."""
     denied = Ending(
@@ -78,6 +82,8 @@ def deny_record(*, record: ActionRecord, actor: str, reason: str) -> None:
     )
     if not settlement.finish(denied, statuses=(Status.HELD,)):
         raise _not_held(record)
+    done = {"done": Happened.DENIED, "reason": reason}
+    audit.tell(record, actor=actor, before=Status.HELD, after=Status.CANCELED, **done)
 
 
 def _find_held(record: ActionRecord) -> dict[str, Any]:

@@ -7,12 +7,8 @@ lease runs out and the action has failed, ambiguously. No connection is held whi
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,29 +16,32 @@ import orjson
 from django.db import DatabaseError, transaction
 
 from actions import judge
-from config.errors import BadRequestError, ConflictError, NotFoundError, RuleError
+from config.errors import BadRequestError, BusyError, ConflictError, NotFoundError, RuleError
 from destinations import kinds
 from destinations.attempts import Attempt, Request
 from destinations.authorizing.authorization import NoAnswerError
 from destinations.calls import calls
-from destinations.outcomes import Outcome, Verdict
+from destinations.outcomes import Outcome
 from dispatch import admission, answers, idempotency, intake, rounds, settlement, throttle
-from dispatch.admission import Begun, BusyError
+from dispatch.admission import Begun
 from dispatch.idempotency import Call
 from dispatch.intake import Routed, Submission
 from dispatch.limits import Observation, Seen
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
 from runtime import slots
+from runtime.seats import Seats
 
 logger = logging.getLogger(__name__)
 
 # The answer comes within 30 s, all included; the rest is for judging, storing and settling.
 SECONDS = 27.0
-# So many wait in a process at once, and so many of one organization.
-MOST_AT_ONCE = 100
-MOST_OF_ORG = 50
 LOOK_SECONDS = 0.2
-NO_ROOM = "Too many are waiting for something just now; nothing was sent."
+# So many wait in a process, half of them of one organization.
+seats = Seats(100)
+NO_SEAT = (
+    "Too many actions are being executed just now. This call has stored and sent nothing: call "
+    "again in a second, under the same Idempotency-Key if there is one."
+)
 UNFINISHED = {
     Status.HELD: "It waits for approval: ask for its record.",
     Status.RUNNING: "It is under way: ask for its record.",
@@ -95,10 +94,13 @@ def execute(order: Order, *, key: str | None = None) -> Executed:
     """What comes of an action that is delivered now.
 
     The same order under the same idempotency key is one action: whoever comes later waits for it.
+    Raises `BusyError` where there is no seat to wait in, before anything is stored.
     """
     call = None if key is None else Call.of(order.org_id, key, order.content())
     ends = time.monotonic() + SECONDS
-    with _turn(order.org_id):
+    with seats.take(order.org_id) as is_seated:
+        if not is_seated:
+            raise BusyError(NO_SEAT)
         known = None if call is None else idempotency.find(call)
         begun = _begin(order, call, ends) if known is None else _read_id(known)
         if isinstance(begun, int):
@@ -148,25 +150,6 @@ def find(record_id: int) -> Executed:
 
 # --- beginning -----------------------------------------------------------------------------------
 
-_busy: Counter[int] = Counter()
-_lock = threading.Lock()
-
-
-@contextlib.contextmanager
-def _turn(org_id: int) -> Iterator[None]:
-    """One of those that may wait in this process at once."""
-    with _lock:
-        if _busy.total() >= MOST_AT_ONCE or _busy[org_id] >= MOST_OF_ORG:
-            raise BusyError("Too many actions are being executed just now: try again in a moment.")
-        _busy[org_id] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _busy[org_id] -= 1
-            if not _busy[org_id]:
-                del _busy[org_id]
-
 
 def _read_id(known: idempotency.Answer) -> int:
     return int(orjson.loads(known.data)["action_record_id"])
@@ -215,11 +198,8 @@ def _store(order: Order, placed: Routed, ends: float) -> Begun | int:
 def _deliver(attempt: Attempt) -> tuple[Outcome, float]:
     """What has come of it, and how many seconds that took; without a connection meanwhile."""
     began = time.monotonic()
-    with slots.left() as may_wait:
-        if may_wait:
-            outcome = calls.deliver(attempt)
-        else:
-            outcome = Outcome(Verdict.OURS, NO_ROOM, said=False, sent=False)
+    with slots.left():
+        outcome = calls.deliver(attempt)
         seconds = time.monotonic() - began
     return outcome, seconds
 
@@ -254,9 +234,8 @@ def _wait(record_id: int, ends: float) -> Executed:
     """What has become of an action that another call delivers, once that is known."""
     while True:
         executed = find(record_id)
-        if executed.status != Status.RUNNING or time.monotonic() >= ends:
+        is_over = executed.status != Status.RUNNING
+        if is_over or time.monotonic() >= ends or slots.is_stopping():
             return executed
-        with slots.left() as may_wait:
-            if not may_wait:
-                return executed
+        with slots.left():
             time.sleep(LOOK_SECONDS)

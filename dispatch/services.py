@@ -14,7 +14,7 @@ from actions.models import DefinitionDestination
 from config.errors import ConflictError, Fault, NotFoundError
 from destinations import kinds
 from destinations.models import Destination
-from dispatch import intake, lanes, settlement
+from dispatch import audit, intake, lanes, settlement
 from dispatch.intake import Accepted, Route, Routed
 from dispatch.models import OPEN, ActionEvent, ActionPayload, ActionRecord, Status
 from dispatch.retries import Ending
@@ -89,11 +89,15 @@ class Cause:
         return detail
 
 
+@transaction.atomic
 def cancel_record(*, record: ActionRecord, actor: str) -> None:
     """End an action that is not over. A delivery under way may still happen; it changes nothing."""
+    before = audit.lock_status(record)
     fault = cancel_records(record_ids=[record.pk], cause=Cause(actor))[record.pk]
     if fault:
         raise ConflictError(fault.message, code=fault.code)
+    done = ActionEvent.Kind.CANCELED
+    audit.tell(record, actor=actor, before=before, after=Status.CANCELED, done=done)
 
 
 @transaction.atomic
@@ -119,11 +123,14 @@ def cancel_records(*, record_ids: Sequence[int], cause: Cause) -> dict[int, Faul
     return {one: None if one in canceled else NOT_CANCELABLE for one in record_ids}
 
 
+@transaction.atomic
 def replay_record(*, record: ActionRecord, actor: str) -> Accepted:
     """A new action with the same bytes, version and tags, routed as things are now."""
     again = replay_records(org_id=record.org_id, records=[record], cause=Cause(actor))[record.pk]
     if isinstance(again, Fault):
         raise ConflictError(again.message, code=again.code)
+    done = {"done": ActionEvent.Kind.REPLAYED, "replayed_as": str(again.id)}
+    audit.tell(record, actor=actor, before=record.status, after=record.status, **done)
     return again
 
 

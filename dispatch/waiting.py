@@ -18,6 +18,7 @@ from django.db import Error, connection
 
 from dispatch.settlement import PULL
 from runtime import slots
+from runtime.seats import Seats
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,9 @@ TICK_SECONDS = 1.0
 LINGER_SECONDS = 60.0
 # An organization and a namespace.
 Key = tuple[int, str]
+
+# So many pulls wait in a process, half of them of one organization.
+seats = Seats(400)
 
 _OF_NAMESPACE = """d.type = 'sdk' AND d.deleted_at IS NULL
   AND md5(d.config ->> 'namespace') = md5({namespace}::text)
@@ -60,7 +64,8 @@ def find_destinations(key: Key) -> list[int]:
 class Waiter:
     """One who waits."""
 
-    def __init__(self, destinations: set[int]) -> None:
+    def __init__(self, org_id: int, destinations: set[int]) -> None:
+        self._org_id = org_id
         self._bell = threading.Event()
         self._destinations = destinations
 
@@ -82,10 +87,13 @@ class Waiter:
         self._bell.set()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it was woken within that time. It gives its slot and connection away."""
+        """Whether it was woken within that time; not where there is no seat for it to wait in.
+
+        It gives its slot and connection away.
+        """
         if seconds <= 0:
             return False
-        with slots.left() as may_wait:
+        with seats.waiting(self._org_id) as may_wait:
             return may_wait and self._bell.wait(seconds)
 
 
@@ -123,7 +131,7 @@ class Lobby:
         """Someone who waits for this namespace from now on."""
         with self._lock:
             room = self._rooms.setdefault(key, Room())
-            waiter = Waiter(room.destinations)
+            waiter = Waiter(key[0], room.destinations)
             room.waiters[waiter] = None
             self._listen()
         try:

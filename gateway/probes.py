@@ -3,54 +3,20 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from config.errors import BusyError
 from destinations import trials
 from destinations.attempts import Attempt
 from destinations.keys import Keys
 from destinations.models import Kind, Protocol
 from destinations.outcomes import Outcome, Verdict
-from destinations.trials import BusyError
 from gateway.errors import GatewayError
-from runtime import slots
+from runtime.seats import Seats
 
 SECONDS = 30.0
-# Each holds a thread and runs a loop in it; those of one organization leave room for others'.
-MOST_AT_ONCE = 8
-MOST_OF_ONE = 4
-
-
-class Turns:
-    """Who probes just now in this process. The others wait for their turn."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._probing: Counter[int] = Counter()
-
-    @contextmanager
-    def taken(self, org_id: int, seconds: float) -> Iterator[None]:
-        """One turn, within so many seconds."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: self._has_room(org_id), timeout=seconds):
-                raise BusyError("Too many webhooks are being validated: try again in a minute.")
-            self._probing[org_id] += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._probing[org_id] -= 1
-                self._probing += Counter()
-                self._changed.notify_all()
-
-    def _has_room(self, org_id: int) -> bool:
-        return self._probing.total() < MOST_AT_ONCE and self._probing[org_id] < MOST_OF_ONE
-
-
-turns = Turns()
+# Each runs a loop in its thread.
+seats = Seats(64)
 
 
 def probe(*, org_id: int, name: str, config: dict[str, object], keys: Keys) -> None:
@@ -58,11 +24,10 @@ def probe(*, org_id: int, name: str, config: dict[str, object], keys: Keys) -> N
 
     No connection, transaction or slot is held meanwhile.
     """
-    with slots.left() as may_wait:
+    with seats.waiting(org_id) as may_wait:
         if not may_wait:
-            raise BusyError("Too many are waiting for something just now: try again later.")
-        with turns.taken(org_id, SECONDS):
-            outcome = trials.run(_make_attempt(name, config, keys), SECONDS)
+            raise BusyError("Too many webhooks are being tested just now: try again in a moment.")
+        outcome = trials.run(_make_attempt(name, config, keys), SECONDS)
     if outcome.status is None or not 200 <= outcome.status < 300:
         raise GatewayError(f"action validation failed: {_tell(outcome)}")
 

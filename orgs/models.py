@@ -284,6 +284,9 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 class AuditEntry(models.Model):
     """One row that was made, changed or deleted, and who did it. Triggers write it.
 
+    What people do to single actions is written by `dispatch.audit`: there is no trigger on what
+    changes all the time.
+
     It refers to nothing: it stays, whatever becomes of what it tells of. `before` and `after`
     have the columns that changed, secret ones without their values.
     """

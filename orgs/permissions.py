@@ -24,8 +24,8 @@ MEANING = {
     VIEWER: "reads everything but keys, invites and the audit",
     OPERATOR: "hands in, pulls and settles actions; replays, cancels, pauses, resumes and caps",
     EDITOR: "changes definitions, destinations, credentials and signing keys",
-    ADMIN: "manages people, keys and settings, approves and denies, and does what editors and "
-    "operators do",
+    ADMIN: "manages people, keys and settings, approves, denies and lifts the need for it, and "
+    "does what editors and operators do",
     OWNER: "manages owners, renames the organization, makes further ones, and does everything else",
 }
 # What any key may call: it is about the person behind the key, not about an organization.

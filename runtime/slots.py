@@ -3,7 +3,7 @@
 A process has a thread for every request it holds, but only so many of them work: a request takes
 a slot, and with it one of the few database connections that the process keeps open. A request
 that waits for something to happen leaves its slot meanwhile, and with it the connection, so that
-hundreds may wait beside the work of the others.
+hundreds may wait beside the work of the others, each in one of the `seats`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.transaction import TransactionManagementError
 
 Application = Callable[..., Any]
 ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Slots:
-    """`count` slots, and at most `most_away` requests that have left theirs."""
+    """`count` slots."""
 
-    def __init__(self, count: int, most_away: int) -> None:
+    def __init__(self, count: int) -> None:
         # The last one that was given back is the next one taken: its connection is awake.
         self._free: queue.LifoQueue[BaseDatabaseWrapper] = queue.LifoQueue()
         for _ in range(count):
             self._free.put(_make_connection())
-        self._away = threading.BoundedSemaphore(most_away)
         self._stopping = threading.Event()
 
     def serve(self, application: Application) -> Application:
@@ -47,18 +47,14 @@ class Slots:
         return in_slot
 
     @contextmanager
-    def left(self) -> Iterator[bool]:
-        """Out of the slot for a while; False, and still in it, where that may not be."""
-        # An open transaction cannot be lent to the next one who works.
-        stays = self._stopping.is_set() or connection.in_atomic_block
-        if stays or not self._away.acquire(blocking=False):
-            yield False
-            return
+    def left(self) -> Iterator[None]:
+        """Out of the slot for a while."""
+        if connection.in_atomic_block:
+            raise TransactionManagementError("An open transaction cannot be lent to others.")
         self._give_back()
         try:
-            yield True
+            yield
         finally:
-            self._away.release()
             self._take()
             # As at the start of a request: it may have gone stale.
             connection.close_if_unusable_or_obsolete()
@@ -73,24 +69,13 @@ class Slots:
         finally:
             self._give_back()
 
-    @contextmanager
-    def beside(self) -> Iterator[bool]:
-        """Among those who wait, without a slot, as an answer that is sent bit by bit; False
-        where there are too many."""
-        is_free = not self._stopping.is_set() and self._away.acquire(blocking=False)
-        try:
-            yield is_free
-        finally:
-            if is_free:
-                self._away.release()
-
     @property
     def is_stopping(self) -> bool:
         """Whether the process is to end."""
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """From here on nobody leaves a slot to wait."""
+        """From here on nobody else begins to wait."""
         self._stopping.set()
         for call in _on_stop:
             call()
@@ -126,8 +111,8 @@ def while_left(context: Callable[[], AbstractContextManager[None]]) -> None:
 
 
 @contextmanager
-def left() -> Iterator[bool]:
-    """Without a slot and without a connection: whether the caller may wait in here.
+def left() -> Iterator[None]:
+    """Without a slot and without a connection, for one who has a seat to wait in.
 
     In a process without slots, as under another server, the connection is closed.
     """
@@ -135,11 +120,10 @@ def left() -> Iterator[bool]:
         for context in _while_left:
             stack.enter_context(context())
         if _installed:
-            yield stack.enter_context(_installed[0].left())
-        else:
-            if not connection.in_atomic_block:
-                connection.close()
-            yield True
+            stack.enter_context(_installed[0].left())
+        elif not connection.in_atomic_block:
+            connection.close()
+        yield
 
 
 @contextmanager
@@ -151,19 +135,14 @@ def entered() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def beside() -> Iterator[bool]:
-    """Whether the caller may stay after its request has given its slot back."""
-    if _installed:
-        with _installed[0].beside() as may_stay:
-            yield may_stay
-    else:
-        yield True
-
-
 def is_stopping() -> bool:
     """Whether this process is to end, and nobody in it is to stay."""
     return any(ours.is_stopping for ours in _installed)
+
+
+def may_leave() -> bool:
+    """Whether a request may leave its slot, and wait: not in a transaction, nor when all ends."""
+    return not _installed or not (is_stopping() or connection.in_atomic_block)
 
 
 def _make_connection() -> BaseDatabaseWrapper:

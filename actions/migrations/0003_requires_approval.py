@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Whether the actions of a definition are held until somebody approves them."""
+    """Whether the actions of a variant are held until somebody approves them."""
 
     dependencies = [
         ("actions", "0002_full_strength"),
@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             name="requires_approval",
             field=models.BooleanField(
                 db_default=False,
-                help_text="Whether its actions are held until somebody approves them.",
+                help_text="Whether the actions of all versions are held until somebody approves them.",
             ),
         ),
     ]

@@ -33,7 +33,7 @@ from destinations.outcomes import Outcome, Verdict
 from destinations.outward import addresses
 from destinations.outward.addresses import AddressRefusedError as AddressRefusedError
 from destinations.outward.addresses import Policy
-from runtime import slots
+from runtime.seats import Seats
 
 KEPT_BYTES = 65_536
 CONNECT_SECONDS = 5
@@ -74,6 +74,8 @@ LOOK_UP_SECONDS = 2.0
 # How many of these a process asks for at once: a resolver may keep its thread for long.
 MOST_LOOK_UPS = 32
 _looking = threading.BoundedSemaphore(MOST_LOOK_UPS)
+# For as many, who are all nobody's: half of the seats.
+_seats = Seats(2 * MOST_LOOK_UPS)
 
 
 class Answer(NamedTuple):
@@ -135,7 +137,7 @@ def look_up(host: str, seconds: float) -> list[str]:
 
     Whoever waits for them has left its slot to others meanwhile.
     """
-    with slots.left() as may_wait:
+    with _seats.waiting(None) as may_wait:
         if not may_wait or not _looking.acquire(blocking=False):
             return []
         try:

@@ -103,6 +103,12 @@ def be(actor: Actor) -> None:
         act.actor = actor
 
 
+def who() -> Actor | None:
+    """Whoever is at work, if anybody is known to be."""
+    act = _current.get()
+    return act.actor if act else None
+
+
 def tell() -> None:
     """Let the database know who is at work, if anybody is, before something is changed.
 

@@ -65,6 +65,22 @@ def test_the_list_says_why_agents_do_not_see_a_tool(admin_client, acme, definiti
     assert "takes no object" not in admin_client.get(url("tool", "changelist")).content.decode()
 
 
+def test_the_list_takes_the_same_queries_for_any_number(
+    admin_client, acme, definition, django_assert_num_queries
+):
+    factories.make_tool(acme)
+    # The session, the person, two counts, the tools, and what is wrong with all of them.
+    with django_assert_num_queries(7):
+        assert "offered" in admin_client.get(url("tool", "changelist")).content.decode()
+    for variant in ("b", "c", "d"):
+        factories.make_definition(acme, variant)
+        factories.make_tool(acme, variant)
+
+    with django_assert_num_queries(7):
+        page = admin_client.get(url("tool", "changelist")).content.decode()
+    assert page.count("offered") == 4
+
+
 def test_a_keys_tools_are_chosen_changed_and_let_go(admin_client, acme):
     factories.make_key(acme)
     key = acme.keys.get()

@@ -16,6 +16,7 @@ from agents.protocol import INVALID_PARAMS
 from dispatch import settlement
 from dispatch.models import ActionPayload, ActionRecord
 from runtime import slots
+from runtime.seats import Seats
 from tests import factories
 from tests.agents.agent import Agent, text
 from tests.dispatch.background import wait_until
@@ -375,9 +376,9 @@ def test_a_flood_of_waiting_calls_is_bounded_and_holds_no_connections(
     agent, acme, sdk, pool, settings, monkeypatch
 ):
     settings.MCP_WAIT_SECONDS = 20
-    monkeypatch.setattr(calls, "MOST_WAITING", 5)
+    monkeypatch.setattr(calls, "seats", Seats(10))
     called = [pool(lambda: agent.call("count", {"n": 1})) for _ in range(5)]
-    wait_until(lambda: calls.seats.count(acme.pk) == 5)
+    wait_until(lambda: calls.seats.taken_by(acme.pk) == 5)
     wait_until(lambda: count_busy() == 1)
 
     result, seconds = pool(lambda: agent.call("count", {"n": 1})).result(10)
@@ -389,15 +390,13 @@ def test_a_flood_of_waiting_calls_is_bounded_and_holds_no_connections(
     calls.ends.wake_all()
     for one in called:
         assert "is not over yet" in text(one.result(10)[0])
-    assert calls.seats.count(acme.pk) == 0
+    assert calls.seats.taken_by(acme.pk) == 0
 
 
 @waits
 @waiting
 def test_who_may_not_leave_its_slot_does_not_wait(agent, sdk, monkeypatch):
-    full = slots.Slots(1, 1)
-    monkeypatch.setattr(slots, "_installed", [full])
-    full.stop()
+    monkeypatch.setattr(slots, "may_leave", lambda: False)
     began = time.monotonic()
 
     assert "is not over yet" in text(agent.call("count", {"n": 1}))

@@ -7,15 +7,16 @@ import time
 from http.client import HTTPConnection
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
-from agents import protocol, streams
+from agents import catalog, protocol, streams
 from agents import services as tools
 from dispatch.models import ActionRecord
 from orgs import services as orgs
 from orgs.models import ApiKey, User
-from runtime import slots
+from runtime import seats, slots
+from runtime.seats import Seats
 from tests import factories
 from tests.agents.agent import META, Agent
 from tests.dispatch.background import wait_until
@@ -215,7 +216,7 @@ def test_a_stream_ends_when_its_time_is_over(agent, tool, toggle, monkeypatch):
     assert last["result"]["_meta"][protocol.SUBSCRIPTION_KEY] == 7
     assert (answer["Content-Type"], answer["X-Accel-Buffering"]) == ("text/event-stream", "no")
     answer.close()
-    assert streams.seats.count(tool.org_id) == 0
+    assert streams.seats.taken_by(tool.org_id) == 0
 
 
 @pytest.mark.usefixtures("_no_lookouts_left")
@@ -244,20 +245,86 @@ def test_a_stream_of_a_dead_key_is_over_at_once(acme, tool, key, monkeypatch):
 
 
 def test_there_is_no_stream_where_too_many_wait(agent, tool, monkeypatch):
-    full = slots.Slots(1, 1)
-    monkeypatch.setattr(slots, "_installed", [full])
     asked = {"notifications": {"toolsListChanged": True}}
-
-    with full.beside() as may_stay:
-        assert may_stay
+    with monkeypatch.context() as patch:
+        patch.setattr(seats, "_process", Seats(0))
         assert agent.error("subscriptions/listen", asked) == (503, protocol.INTERNAL_ERROR)
-    full.stop()
-    assert slots.is_stopping()
+    monkeypatch.setattr(slots, "may_leave", lambda: False)
     assert agent.error("subscriptions/listen", asked) == (503, protocol.INTERNAL_ERROR)
-    assert streams.seats.count(tool.org_id) == 0
+    assert streams.seats.taken_by(tool.org_id) == 0
 
 
-def test_an_organization_has_so_many_streams(agent, tool, monkeypatch):
-    monkeypatch.setattr(streams, "MOST_STREAMS", 0)
+@pytest.mark.usefixtures("_no_lookouts_left")
+def test_an_organization_has_half_of_the_streams(agent, acme, globex, tool, monkeypatch):
+    monkeypatch.setattr(streams, "seats", Seats(2))
+    theirs = Agent("globex", factories.make_key(globex), HANDSHAKE)
+    ours = Agent("acme", agent.key, HANDSHAKE)
+
+    first = ours.send(b"", "GET")
+
+    assert ours.send(b"", "GET").status_code == 503
+    other = theirs.send(b"", "GET")
+    assert (first.status_code, other.status_code) == (200, 200)
+    for answer in (first, other):
+        answer.close()
+    assert [streams.seats.taken_by(org.pk) for org in (acme, globex)] == [0, 0]
+
+
+def test_a_stream_that_cannot_begin_gives_its_seat_back(agent, tool, monkeypatch):
+    def fail(keys):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(catalog, "find_states", fail)
 
     assert Agent("acme", agent.key, HANDSHAKE).send(b"", "GET").status_code == 503
+    assert streams.seats.taken_by(tool.org_id) == 0
+
+
+# --- what it costs to know ------------------------------------------------------------------------
+
+
+def test_all_that_is_streamed_is_looked_for_in_one_statement(
+    acme, globex, tool, django_assert_num_queries
+):
+    factories.make_definition(globex)
+    factories.make_tool(globex)
+    for org in (acme, acme, acme, globex):
+        factories.make_key(org)
+    first, chosen, dead, theirs = ApiKey.objects.order_by("id")
+    tools.choose_tools(key=chosen, variants=[], actor="tests")
+    orgs.delete_key(key=dead)
+    keys = [(key.org_id, key.pk) for key in (first, chosen, dead, theirs)]
+
+    with django_assert_num_queries(1):
+        before = catalog.find_states(keys)
+    factories.make_definition(acme, schema={"type": "object"})
+    after = catalog.find_states(keys)
+
+    assert list(before) == list(after) == keys
+    assert before[keys[2]] is after[keys[2]] is None
+    assert len({before[key] for key in keys}) == 4
+    assert [before[key] != after[key] for key in keys] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("looked", "rest"),
+    [
+        (0.001, 1.0),
+        # A tenth of the time.
+        (0.3, 2.7),
+        # After an outage nobody waits for as long as that took.
+        (30.0, 5.0),
+    ],
+)
+def test_the_longer_a_look_takes_the_longer_is_the_rest(looked, rest):
+    assert streams.changes._find_rest(looked) == pytest.approx(rest)
+
+
+@pytest.mark.usefixtures("_no_lookouts_left")
+def test_where_nothing_is_streamed_nothing_looks(agent, tool):
+    answer = Agent("acme", agent.key, HANDSHAKE).send(b"", "GET")
+    assert streams.changes._thread.is_alive()
+
+    answer.close()
+
+    wait_until(lambda: streams.changes._thread is None)

@@ -17,15 +17,13 @@ from destinations.apps import check_endpoints
     ("text", "value"),
     [("true", True), ("1", True), ("ON", True), ("no", False), ("0", False), ("False", False)],
 )
-def test_a_flag_is_true_or_false(monkeypatch, text, value):
-    monkeypatch.setenv("SOME_FLAG", text)
-    assert settings.flag("SOME_FLAG", default=not value) is value
+def test_a_flag_is_true_or_false(text, value):
+    assert reads.flag("SOME_FLAG", text) is value
 
 
-def test_a_flag_that_is_neither_is_refused(monkeypatch):
-    monkeypatch.setenv("SOME_FLAG", "maybe")
+def test_a_flag_that_is_neither_is_refused():
     with pytest.raises(ImproperlyConfigured, match="SOME_FLAG is true or false, not 'maybe'"):
-        settings.flag("SOME_FLAG", default=False)
+        reads.flag("SOME_FLAG", "maybe")
 
 
 KEY = Fernet.generate_key().decode()
@@ -41,9 +39,8 @@ OTHER_KEY = Fernet.generate_key().decode()
     ],
     ids=["one", "two", "spaced"],
 )
-def test_encryption_keys_are_read_in_their_order(monkeypatch, text, keys):
-    monkeypatch.setenv("SOME_KEYS", text)
-    assert settings.fernet_keys("SOME_KEYS") == keys
+def test_encryption_keys_are_read_in_their_order(text, keys):
+    assert reads.fernet_keys("SOME_KEYS", text) == keys
 
 
 @pytest.mark.parametrize(
@@ -61,17 +58,25 @@ def test_encryption_keys_are_read_in_their_order(monkeypatch, text, keys):
     ],
     ids=["none", "blank", "short", "long", "no base64", "no ASCII", "one of two"],
 )
-def test_encryption_keys_that_are_none_are_refused_and_not_quoted(monkeypatch, text, complaint):
-    monkeypatch.setenv("SOME_KEYS", text)
+def test_encryption_keys_that_are_none_are_refused_and_not_quoted(text, complaint):
     with pytest.raises(ImproperlyConfigured, match=complaint) as refused:
-        settings.fernet_keys("SOME_KEYS")
+        reads.fernet_keys("SOME_KEYS", text)
     assert KEY not in str(refused.value)
 
 
 def test_encryption_keys_must_be_set(monkeypatch):
     monkeypatch.delenv("SOME_KEYS", raising=False)
     with pytest.raises(ImproperlyConfigured, match="SOME_KEYS"):
-        settings.fernet_keys("SOME_KEYS")
+        settings.read(reads.fernet_keys, "SOME_KEYS")
+
+
+def test_what_is_not_set_is_the_default_and_nonsense_is_refused(monkeypatch):
+    monkeypatch.delenv("SOME_NUMBER", raising=False)
+    assert settings.read(reads.number, "SOME_NUMBER", "7", least=1) == 7
+
+    monkeypatch.setenv("SOME_NUMBER", "0")
+    with pytest.raises(ImproperlyConfigured, match="SOME_NUMBER is a whole number from 1, not '0'"):
+        settings.read(reads.number, "SOME_NUMBER", "7", least=1)
 
 
 def test_encryption_keys_may_lie_in_a_file(monkeypatch, tmp_path):
@@ -79,7 +84,7 @@ def test_encryption_keys_may_lie_in_a_file(monkeypatch, tmp_path):
     monkeypatch.delenv("SOME_KEYS", raising=False)
     monkeypatch.setenv("SOME_KEYS_FILE", str(tmp_path / "keys"))
 
-    assert settings.fernet_keys("SOME_KEYS") == [KEY, OTHER_KEY]
+    assert settings.read(reads.fernet_keys, "SOME_KEYS") == [KEY, OTHER_KEY]
 
 
 @pytest.mark.parametrize("name", ["botocore", "aiobotocore", "urllib3", "google.auth"])
@@ -160,17 +165,33 @@ def test_a_number_that_is_none_is_refused(text):
         reads.number("WAYBILL_X", text, least=1)
 
 
-@pytest.mark.parametrize("text", ["", "http://127.0.0.1:4566", "https://localstack.example/"])
-def test_an_endpoint_is_empty_or_looks_like_one(monkeypatch, text):
-    monkeypatch.setenv("SOME_ENDPOINT", text)
-    assert settings.endpoint("SOME_ENDPOINT", r"https?://[^/]+/?", "http://127.0.0.1:1") == text
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (reads.endpoint, ""),
+        (reads.endpoint, "http://127.0.0.1:4566"),
+        (reads.endpoint, "https://localstack.example/"),
+        (reads.address, ""),
+        (reads.address, "127.0.0.1:8085"),
+    ],
+)
+def test_an_endpoint_is_empty_or_looks_like_one(read, text):
+    assert read("SOME_ENDPOINT", text) == text
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1:4566", "http://", "http://a/b"])
-def test_an_endpoint_that_is_none_is_refused(monkeypatch, text):
-    monkeypatch.setenv("SOME_ENDPOINT", text)
-    with pytest.raises(ImproperlyConfigured, match="SOME_ENDPOINT looks like http://"):
-        settings.endpoint("SOME_ENDPOINT", r"https?://[^/]+/?", "http://127.0.0.1:1")
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (reads.endpoint, "127.0.0.1:4566"),
+        (reads.endpoint, "http://"),
+        (reads.endpoint, "http://a/b"),
+        (reads.address, "127.0.0.1"),
+        (reads.address, "http://127.0.0.1:8085"),
+    ],
+)
+def test_an_endpoint_that_is_none_is_refused(read, text):
+    with pytest.raises(ImproperlyConfigured, match="SOME_ENDPOINT looks like"):
+        read("SOME_ENDPOINT", text)
 
 
 def test_an_endpoint_for_tests_is_warned_of(monkeypatch):

@@ -22,6 +22,7 @@ from destinations.models import Credential, Destination
 from destinations.outcomes import Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
+from runtime import slots
 from tests import factories
 from tests.destinations import test_key_admin
 from tests.destinations.kinds.suite import make_attempt
@@ -294,10 +295,10 @@ def test_who_waits_for_a_name_server_has_left_its_slot(monkeypatch):
     @contextlib.contextmanager
     def leave():
         done.append("out")
-        yield True
+        yield
         done.append("in")
 
-    monkeypatch.setattr(outbound.slots, "left", leave)
+    monkeypatch.setattr(slots, "left", leave)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: done.append("asked") or [])
 
     LOOK_UP(HOST, 10)
@@ -307,7 +308,7 @@ def test_who_waits_for_a_name_server_has_left_its_slot(monkeypatch):
 
 def test_who_may_not_leave_its_slot_does_not_wait(known, monkeypatch):
     known[HOST] = ["8.8.8.8"]
-    monkeypatch.setattr(outbound.slots, "left", lambda: contextlib.nullcontext(False))
+    monkeypatch.setattr(slots, "may_leave", lambda: False)
 
     assert LOOK_UP(HOST, 10) == []
     assert known["asked"] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 
 import pytest
@@ -15,6 +14,7 @@ from django.urls import reverse
 from destinations import services, trials
 from destinations.models import Destination
 from destinations.outcomes import Outcome, Verdict
+from runtime import slots
 from tests import factories
 from tests.client import codes
 from tests.destinations.hook import Hook
@@ -218,18 +218,15 @@ def test_a_credential_that_cannot_be_used_is_our_fault(api, acme, hook):
     assert hook.seen == []
 
 
-def test_only_so_many_are_tested_at_once(api, acme, hook, monkeypatch):
-    monkeypatch.setattr(trials, "_running", threading.BoundedSemaphore(1))
+def test_only_so_many_are_tested_at_once(api, acme, hook):
     destination = factories.make_receiving(acme, hook.url)
-    assert trials._running.acquire()
 
-    response = try_out(api, destination, status=503)
+    with trials.seats.take(-1), trials.seats.take(-2):
+        response = try_out(api, destination, status=503)
 
     assert codes(response) == [("BUSY", None)]
-    trials._running.release()
+    assert response["Retry-After"] == "1"
     assert try_out(api, destination)["verdict"] == "ack"
-    # It is given back.
-    assert trials._running.acquire(blocking=False)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -303,13 +300,12 @@ def test_what_cannot_be_sent_is_shown_at_its_field(admin_client, acme, hook, typ
     assert hook.seen == []
 
 
-def test_what_is_refused_is_told(admin_client, acme, hook, monkeypatch):
+def test_what_is_refused_is_told(admin_client, acme, hook):
     destination = factories.make_receiving(acme, hook.url)
-    monkeypatch.setattr(trials, "_running", threading.BoundedSemaphore(1))
     url, _ = page_of(admin_client, destination, "send_test")
-    assert trials._running.acquire()
 
-    shown = admin_client.post(url, SENT | {"input": "{}", "variant": "a"}).content.decode()
+    with trials.seats.take(acme.pk):
+        shown = admin_client.post(url, SENT | {"input": "{}", "variant": "a"}).content.decode()
 
     assert "being tested just now" in shown
 
@@ -328,16 +324,17 @@ def test_there_is_no_button_where_nothing_is_sent(admin_client, acme, kind):
 # --- beside the work of others --------------------------------------------------------------------
 
 
-def test_one_organization_tests_one_at_a_time(api, globex_api, acme, globex, hook, monkeypatch):
-    monkeypatch.setattr(trials, "_testing", {acme.pk})
-    theirs = factories.make_receiving(globex, hook.url)
+def test_one_organization_tests_one_at_a_time(api, globex_api, acme, globex, hook):
+    ours, theirs = (factories.make_receiving(org, hook.url) for org in (acme, globex))
 
-    response = try_out(api, factories.make_receiving(acme, hook.url), status=503)
+    with trials.seats.take(acme.pk):
+        response = try_out(api, ours, status=503)
 
-    assert codes(response) == [("BUSY", None)]
-    assert try_out(globex_api, theirs)["verdict"] == "ack"
-    assert try_out(globex_api, theirs)["verdict"] == "ack"
-    assert trials._testing == {acme.pk}
+        assert codes(response) == [("BUSY", None)]
+        assert response["Retry-After"] == "1"
+        assert try_out(globex_api, theirs)["verdict"] == "ack"
+        assert try_out(globex_api, theirs)["verdict"] == "ack"
+    assert try_out(api, ours)["verdict"] == "ack"
 
 
 def test_a_test_leaves_its_slot_while_it_waits(api, webhook, monkeypatch):
@@ -346,14 +343,14 @@ def test_a_test_leaves_its_slot_while_it_waits(api, webhook, monkeypatch):
     @contextlib.contextmanager
     def leave():
         done.append("out")
-        yield True
+        yield
         done.append("in")
 
     async def deliver(*_):
         done.append("delivers")
         return Outcome(Verdict.ACK)
 
-    monkeypatch.setattr(trials.slots, "left", leave)
+    monkeypatch.setattr(slots, "left", leave)
     monkeypatch.setattr(trials, "_deliver", deliver)
 
     try_out(api, webhook)
@@ -362,7 +359,7 @@ def test_a_test_leaves_its_slot_while_it_waits(api, webhook, monkeypatch):
 
 
 def test_who_may_not_leave_its_slot_tests_nothing(api, acme, hook, monkeypatch):
-    monkeypatch.setattr(trials.slots, "left", lambda: contextlib.nullcontext(False))
+    monkeypatch.setattr(slots, "may_leave", lambda: False)
 
     response = try_out(api, factories.make_receiving(acme, hook.url), status=503)
 

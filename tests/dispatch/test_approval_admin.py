@@ -130,25 +130,47 @@ def test_another_tenants_or_no_action_is_404(admin_client, held):
     assert admin_client.post(url(missing, "approve"), DECIDED).status_code == 404
 
 
-def test_whether_a_definition_needs_approval_is_set_in_its_form(admin_client, acme, held):
-    definition = ActionDefinition.objects.get()
+LINKS = {"links-TOTAL_FORMS": "0", "links-INITIAL_FORMS": "0", "alias": "[]"}
+
+
+def test_whether_a_variant_needs_approval_is_set_in_the_form_of_any_version(
+    admin_client, acme, held
+):
+    factories.make_definition(acme, schema={"title": "2"})
+    definition = ActionDefinition.objects.get(version=1)
     change = reverse("admin:actions_actiondefinition_change", args=[definition.pk])
-    links = {
-        "links-TOTAL_FORMS": "0",
-        "links-INITIAL_FORMS": "0",
-        "alias": "[]",
-        "description": "",
-    }
 
-    assert admin_client.post(change, links).status_code == 302
+    assert admin_client.post(change, LINKS | {"description": ""}).status_code == 302
+    assert not ActionDefinition.objects.filter(requires_approval=True).exists()
+    ticked = LINKS | {"description": "", "requires_approval": "on"}
+    assert admin_client.post(change, ticked).status_code == 302
+    assert not ActionDefinition.objects.filter(requires_approval=False).exists()
+
+
+@pytest.mark.parametrize("may_approve", [False, True])
+def test_who_may_not_approve_does_not_lift_it_in_the_form(client, held, may_approve):
+    codenames = ["view_actiondefinition", "change_actiondefinition"]
+    codenames += ["approve_actionrecord"] if may_approve else []
+    user = User.objects.create_user("editor@example.com", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client.force_login(user)
+    definition = held.definition
+    change = reverse("admin:actions_actiondefinition_change", args=[definition.pk])
+    ticked = LINKS | {"description": "Counts.", "requires_approval": "on"}
+    assert client.post(change, ticked).status_code == 302
+
+    answer = client.post(change, LINKS | {"description": "Other."})
+
     definition.refresh_from_db()
-    assert not definition.requires_approval
-    assert admin_client.post(change, links | {"requires_approval": "on"}).status_code == 302
-    definition.refresh_from_db()
-    assert definition.requires_approval
+    if may_approve:
+        assert (definition.requires_approval, definition.description) == (False, "Other.")
+        return
+    (fault,) = answer.context["adminform"].form.errors["requires_approval"]
+    assert fault.endswith("needs the permission 'admin'.")
+    assert (definition.requires_approval, definition.description) == (True, "Counts.")
 
 
-def test_the_next_version_starts_with_what_the_one_before_needs(admin_client, acme, held):
+def test_the_next_version_starts_with_what_the_others_need(admin_client, acme, held):
     add = reverse("admin:actions_actiondefinition_add")
     definition = ActionDefinition.objects.get()
     form = admin_client.get(add, {"from": definition.pk}).context["adminform"].form
@@ -157,5 +179,5 @@ def test_the_next_version_starts_with_what_the_one_before_needs(admin_client, ac
 
     assert admin_client.post(add, values).status_code == 302
 
-    # Not ticked: as the one before.
+    # Not ticked: as the others.
     assert ActionDefinition.objects.get(version=2).requires_approval

@@ -373,8 +373,8 @@ def test_a_held_action_is_not_replayed(api, held):
 
 
 def test_what_a_definition_becomes_does_not_change_what_is_held(api, second, guarded, held):
-    actions.update_definition(definition=guarded, requires_approval=False)
-    factories.make_definition(held.org, schema={"type": "object"}, requires_approval=False)
+    actions.update_definition(definition=guarded, requires_approval=False, held=("admin",))
+    factories.make_definition(held.org, schema={"type": "object"})
     assert api.data(api.post("/v1/ingress/count", {"input": {"n": 1}}))["status"] == "queued"
     actions.delete_definition(definition=guarded)
     held.refresh_from_db()
@@ -435,27 +435,3 @@ def test_held_approved_denied_and_expired_are_all_accounted_for(api, second, gua
     assert hour.is_sound, str(hour)
     assert (hour.accepted, hour.in_flight, hour.canceled) == (4, 2, 2)
     assert not ActionEvent.objects.filter(record=waiting, kind="approved").exists()
-
-
-def test_a_new_version_needs_approval_as_the_one_before_unless_told(api, guarded):
-    def put(**fields):
-        body = {"variant": "count", **fields}
-        return api.data(api.put("~/actions/definitions", body))["requires_approval"]
-
-    assert put(schema={"title": "2"}) is True
-    assert put(schema={"title": "3"}, requires_approval=False) is False
-    assert put(schema={"title": "4"}) is False
-    # An equal schema is the same version, of which this may change.
-    assert put(schema={"title": "4"}, requires_approval=True) is True
-    assert put(schema={"title": "4"}) is True
-    # The highest live one below counts, and it is version 1.
-    assert put(schema={"title": "1,000"}, version=1_000) is True
-
-
-def test_whether_it_needs_approval_can_be_changed(api, definition):
-    path = f"~/actions/definitions/{definition.pk}"
-
-    assert api.data(api.post(path, {"requires_approval": True}))["requires_approval"] is True
-    assert api.data(api.post(path, {"description": "Counts."}))["requires_approval"] is True
-    assert api.post(path, {"requires_approval": "yes"}).status_code == 400
-    assert api.data(api.get(path))["requires_approval"] is True

@@ -13,22 +13,23 @@ from django.utils import timezone
 
 from actions import services as actions
 from actions.models import ActionDefinition
-from config.errors import BadRequestError, ConflictError, NotFoundError, RuleError
+from config.errors import BadRequestError, BusyError, ConflictError, NotFoundError, RuleError
 from destinations import services as destinations
 from destinations.calls import calls
 from destinations.models import Destination
 from dispatch import advice, approvals, direct, idempotency, rounds, services, settlement
-from dispatch.admission import BusyError
 from dispatch.direct import Order
 from dispatch.intake import DestinationGoneError
 from dispatch.models import ActionRecord, IdempotencyKey, Lane, Status
 from operations import reconciliation
-from runtime import slots
+from runtime import seats, slots
+from runtime.seats import Seats
 from tests import factories
 from tests.destinations.receiver import refusing
 from tests.dispatch.background import Answer, wait_until
 from tests.dispatch.claiming import claim, connected, promote
 from tests.dispatch.concurrency import at_once
+from tests.stored import everything_stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DONE = Answer(body=b'{"result": "counted", "error": ""}')
@@ -315,8 +316,7 @@ def test_caps_hold_also_for_those_who_come_at_once(order, hidden):
 
 
 def test_a_process_takes_so_many_at_once(acme, globex, order, hidden, monkeypatch):
-    monkeypatch.setattr(direct, "MOST_OF_ORG", 2)
-    monkeypatch.setattr(direct, "MOST_AT_ONCE", 3)
+    monkeypatch.setattr(direct, "seats", Seats(3))
     to = factories.make_receiving(globex, hidden.url)
     factories.make_definition(globex, to=to)
     theirs = Order(globex.pk, "count", {"n": 1}, "key 8")
@@ -339,16 +339,58 @@ def test_a_process_takes_so_many_at_once(acme, globex, order, hidden, monkeypatc
     assert direct.execute(order).status == "succeeded"
 
 
-def test_where_nobody_may_wait_nothing_is_sent(order, receiver, monkeypatch):
-    full = slots.Slots(1, 1)
-    assert full._away.acquire(blocking=False)
-    monkeypatch.setattr(slots, "_installed", [full])
+@pytest.mark.parametrize("key", [None, "one"])
+def test_who_gets_no_seat_has_stored_nothing_and_simply_calls_again(
+    order, receiver, monkeypatch, key
+):
+    before = everything_stored()
+    with monkeypatch.context() as patch:
+        # Pulls, probes and others' calls have all of the process's.
+        patch.setattr(seats, "_process", Seats(0))
+        with pytest.raises(BusyError, match="has stored and sent nothing: call again") as refused:
+            direct.execute(order, key=key)
 
-    executed = direct.execute(order)
+    assert (refused.value.status, refused.value.retry_after) == (503, 1)
+    assert (receiver.received, everything_stored()) == ([], before)
+    assert direct.execute(order, key=key).status == Status.SUCCEEDED
 
-    assert (executed.status, executed.ambiguous) == (Status.FAILED, False)
-    assert executed.error == direct.NO_ROOM
-    assert receiver.received == []
+
+def test_whoever_has_a_seat_is_delivered_also_where_the_process_is_to_end(
+    order, receiver, monkeypatch
+):
+    monkeypatch.setattr(direct, "_begin", stop_after(direct._begin, monkeypatch))
+
+    assert direct.execute(order, key="one").status == Status.SUCCEEDED
+    with pytest.raises(BusyError):
+        direct.execute(order, key="two")
+
+
+def stop_after(function, monkeypatch):
+    """The function, after which the process is to end."""
+
+    def call(*arguments):
+        begun = function(*arguments)
+        monkeypatch.setattr(slots, "may_leave", lambda: False)
+        monkeypatch.setattr(slots, "is_stopping", lambda: True)
+        return begun
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [("_begin", DatabaseError), ("_deliver", KeyboardInterrupt), ("_settle", DatabaseError)],
+)
+def test_a_seat_is_given_back_whatever_goes_wrong(acme, order, monkeypatch, where, error):
+    def fail(*_):
+        assert direct.seats.taken_by(acme.pk) == 1
+        raise error
+
+    monkeypatch.setattr(direct, where, fail)
+
+    with pytest.raises(error):
+        direct.execute(order)
+    assert direct.seats.taken_by(acme.pk) == 0
 
 
 # --- what others do meanwhile --------------------------------------------------------------------
@@ -537,9 +579,8 @@ def test_nobody_waits_for_ever_for_another_call(hidden, order, soon, monkeypatch
 
     assert (executed.record_id, executed.status) == (record.pk, "running")
     assert executed.error == "It is under way: ask for its record."
-    full = slots.Slots(1, 1)
-    assert full._away.acquire(blocking=False)
-    monkeypatch.setattr(slots, "_installed", [full])
+    # Nor in a process that is to end.
+    monkeypatch.setattr(slots, "is_stopping", lambda: True)
     monkeypatch.setattr(direct, "SECONDS", 20)
     assert direct.execute(order, key="one").status == "running"
 

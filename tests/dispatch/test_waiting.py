@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from dispatch import advice, pulls, settlement, waiting
 from dispatch.models import ActionRecord, Lane
 from dispatch.pulls import Order
 from dispatch.waiting import Lobby, lobby
+from runtime.seats import Seats
 from tests import factories
 from tests.dispatch.background import wait_until
 from tests.dispatch.claiming import connected, promote
@@ -198,7 +200,8 @@ def test_a_destination_made_meanwhile_is_found(acme, start_pull):
 
 def test_the_connection_that_hears_is_made_again(acme, sdk, start_pull):
     pulling = start_pull()
-    (pid,) = find_others("waybill", "idle")
+    # Now and then it is looking.
+    (pid,) = wait_until(lambda: find_others("waybill", "idle"))
     with connected() as own:
         own.execute("SELECT pg_terminate_backend(%s)", [pid])
 
@@ -258,3 +261,25 @@ def test_the_thread_outlives_whatever_goes_wrong(acme, sdk, monkeypatch, error):
     with here.enter((acme.pk, "x")):
         wait_until(lambda: len(failures) > 3)
         here.close()
+
+
+@pytest.mark.usefixtures("_no_ticks")
+def test_one_organizations_pulls_leave_seats_for_others(acme, globex, sdk, start_pull, monkeypatch):
+    monkeypatch.setattr(waiting, "seats", Seats(3))
+    held = [start_pull() for _ in range(2)]
+    assert waiting.seats.taken_by(acme.pk) == 2
+
+    # One too many is answered at once, and empty; another organization waits.
+    assert pull(Order(acme.pk, "billing-workers", 10, 60, "tests"), 5.0)[1] < 2
+    assert pull(Order(globex.pk, "billing-workers", 10, 60, "tests"), 0.3)[1] >= 0.3
+    lobby.wake_all()
+    for pulling in held:
+        pulling.result(10)
+    assert waiting.seats.taken_by(acme.pk) == waiting.seats.taken_by(globex.pk) == 0
+
+
+def test_two_hundred_of_one_organization_wait_in_a_process(acme):
+    with ExitStack() as held:
+        while held.enter_context(waiting.seats.take(acme.pk)):
+            pass
+        assert waiting.seats.taken_by(acme.pk) == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 
 import pytest
 from django.db import connection
@@ -13,7 +12,7 @@ from destinations.outcomes import Outcome, Verdict
 from destinations.outward import outbound
 from gateway import probes
 from gateway.errors import GatewayError
-from gateway.probes import Turns
+from runtime import slots
 from tests import factories
 from tests.destinations.receiver import refusing
 from tests.gateway.client import Gateway
@@ -117,14 +116,14 @@ def test_meanwhile_no_slot_and_no_transaction_is_held(gateway, hook, monkeypatch
     @contextlib.contextmanager
     def leave():
         done.append("out")
-        yield True
+        yield
         done.append("in")
 
     def run(attempt, seconds):
         done.append((attempt.variant, seconds))
         return Outcome(Verdict.ACK, status=200)
 
-    monkeypatch.setattr(probes.slots, "left", leave)
+    monkeypatch.setattr(slots, "left", leave)
     monkeypatch.setattr(trials, "run", run)
 
     assert gateway.create(hook.url).status_code == 201
@@ -149,44 +148,46 @@ def test_meanwhile_no_connection_is_held(acme, private_networks, hook, monkeypat
     assert held == [False, False]
 
 
-def test_who_may_not_leave_its_slot_is_told_to_come_back(gateway, hook, monkeypatch):
-    monkeypatch.setattr(probes.slots, "left", lambda: contextlib.nullcontext(False))
-
-    assert error_of(gateway.create(hook.url), 503) == "Service unavailable"
-    assert hook.seen == []
-
-
-def test_turns_are_shared_by_organizations_and_waited_for():
-    turns = Turns()
-    with contextlib.ExitStack() as stack:
-        for _ in range(probes.MOST_OF_ONE):
-            stack.enter_context(turns.taken(1, 0.01))
-        # Another organization's turn is its own; ours comes when one of ours ends.
-        with turns.taken(2, 0.01):
-            pass
-        with pytest.raises(trials.BusyError, match="try again"), turns.taken(1, 0.01):
-            pass
-        waiting = threading.Thread(target=lambda: turns.taken(1, 10).__enter__())
-        waiting.start()
-        stack.close()
-        waiting.join(10)
-        assert not waiting.is_alive()
-
-
-def test_no_more_than_so_many_probe_at_once_in_a_process():
-    turns = Turns()
-    with contextlib.ExitStack() as stack:
-        for org_id in range(probes.MOST_AT_ONCE):
-            stack.enter_context(turns.taken(org_id, 0.01))
-        with pytest.raises(trials.BusyError), turns.taken(100, 0.01):
+def test_who_gets_no_seat_is_told_to_come_back_and_nothing_is_stored(gateway, acme, hook):
+    before = everything_stored()
+    with contextlib.ExitStack() as held:
+        while held.enter_context(probes.seats.take(acme.pk)):
             pass
 
+        answer = gateway.create(hook.url)
 
-def test_a_failed_probe_gives_its_turn_back(monkeypatch):
-    turns = Turns()
-    monkeypatch.setattr(probes, "turns", turns)
-    monkeypatch.setattr(trials, "run", lambda attempt, seconds: Outcome(Verdict.OURS))
+        assert error_of(answer, 503) == "Service unavailable"
+        assert answer["Retry-After"] == "1"
+        assert answer.json()["details"].endswith("try again in a moment.")
+        assert (hook.seen, everything_stored()) == ([], before)
+    assert gateway.create(hook.url).status_code == 201
 
-    for _ in range(probes.MOST_OF_ONE + 1):
-        with pytest.raises(GatewayError, match="could not be reached"):
-            probes.probe(org_id=1, name="a", config={}, keys=None)
+
+def test_one_organization_that_tests_as_much_as_it_may_leaves_room_for_others(
+    acme, globex, private_networks, hook
+):
+    factories.make_signing_key(globex)
+    theirs = Gateway(factories.make_key(globex))
+    with contextlib.ExitStack() as held:
+        while held.enter_context(probes.seats.take(acme.pk)):
+            pass
+
+        assert probes.seats.taken_by(acme.pk) == 32
+        assert theirs.create(hook.url).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("come_of_it", "raised"),
+    [
+        (lambda *_: Outcome(Verdict.OURS), GatewayError),
+        (lambda *_: Outcome(Verdict.ACK, status=200), None),
+        (lambda *_: 1 / 0, ZeroDivisionError),
+    ],
+)
+def test_a_probe_gives_its_seat_back_however_it_ends(monkeypatch, come_of_it, raised):
+    monkeypatch.setattr(trials, "run", come_of_it)
+
+    with pytest.raises(raised) if raised else contextlib.nullcontext():
+        probes.probe(org_id=1, name="a", config={}, keys=None)
+
+    assert probes.seats.taken_by(1) == 0

@@ -94,6 +94,19 @@ def test_a_version_that_is_deleted_gives_the_one_before_back(gateway, action, ma
     }
 
 
+def test_what_is_deleted_and_made_anew_still_needs_approval(gateway, action, hook, management):
+    (definition,) = definitions(management)
+    body = {"requires_approval": True}
+    management.data(management.post(f"~/actions/definitions/{definition['id']}", body))
+    gateway.call("DELETE", "/actions/send_note")
+    gateway.made(hook.url)
+    gateway.call("PUT", "/actions/send_note", {"json_schema": SCHEMA})
+
+    assert [one["requires_approval"] for one in definitions(management)] == [True, True]
+    executed = gateway.call("POST", "/actions/send_note/execute", {"parameters": {"to": "a"}})
+    assert (executed.status_code, ActionRecord.objects.get().status) == (202, "held")
+
+
 def test_a_url_that_is_changed_elsewhere_shows(gateway, action, management, destination, hook):
     hook.seen.clear()
     config = {"url": hook.url + "v3", "headers": {"x-team": "mail"}}

@@ -70,7 +70,10 @@ def test_work_within_work_is_its_own(db):
             acting.tell()
             acting.be(BOB)
             assert orjson.loads(told())["actor"] == "ada"
+            assert acting.who() == BOB
+        assert acting.who() == ADA
     assert told() == ""
+    assert acting.who() is None
     acting.be(BOB)
     acting.tell()
     assert told() == ""

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def one_slot(monkeypatch):
     """A process with a single connection for all its requests."""
-    ours = Slots(1, 5)
+    ours = Slots(1)
     monkeypatch.setattr(slots, "_installed", [ours])
     yield ours
     ours._free.get().close()

@@ -25,7 +25,7 @@ from tests import factories
 NOT_AUDITED = {
     "orgs_auditentry": "It is the audit.",
     "dispatch_laneuse": "Made by intake, changed by nobody.",
-    "dispatch_actionrecord": "Actions have events, which say by whom.",
+    "dispatch_actionrecord": "Services tell what people do to one (tests/dispatch/test_audit.py).",
     "dispatch_idempotencykey": "Made by intake, changed by nobody.",
     "operations_usage": "Counted by a chore.",
     "gateway_requestwindow": "Counts requests.",

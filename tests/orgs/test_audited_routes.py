@@ -16,10 +16,6 @@ from tests.routes import INPUT, ROUTES, make_rows
 NOT_AUDITED = {
     "POST /v1/orgs/{org_id}/actions/bulk/preview": "Only looks.",
     "POST /v1/orgs/{org_id}/destinations/{id}/test": "Stores nothing.",
-    "POST /v1/orgs/{org_id}/actions/records/{id}/cancel": "The action's events say by whom.",
-    "POST /v1/orgs/{org_id}/actions/records/{id}/replay": "The action's events say by whom.",
-    "POST /v1/orgs/{org_id}/actions/records/{id}/approve": "The action's events say by whom.",
-    "POST /v1/orgs/{org_id}/actions/records/{id}/deny": "The action's events say by whom.",
 }
 MANAGING = [route for route in ROUTES if route.view.manages and not acting.is_safe(route.method)]
 

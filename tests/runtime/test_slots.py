@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.transaction import TransactionManagementError
 
 from runtime import slots
 from runtime.slots import Slots
@@ -24,8 +25,8 @@ def make_slots(monkeypatch):
     monkeypatch.setattr(slots, "_on_stop", [])
     made = []
 
-    def make(count=1, most_away=10):
-        made.append(Slots(count, most_away))
+    def make(count=1):
+        made.append(Slots(count))
         slots._installed[:] = made
         return made[-1]
 
@@ -83,20 +84,19 @@ def test_who_waits_has_left_slot_and_connection_to_others(make_slots):
 
     def wait(*_):
         before = find_pid()
-        with slots.left() as may_wait:
+        with slots.left():
             has_connection = bool(connections.all(initialized_only=True))
             waits.set()
             go.wait(10)
-        return may_wait, has_connection, before, find_pid()
+        return has_connection, before, find_pid()
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ours.serve(wait), {}, None)
         waits.wait(10)
         assert call_in_thread(ours.serve(lambda *_: "served")) == "served"
         go.set()
-        may_wait, has_connection, before, after = waiting.result(10)
+        has_connection, before, after = waiting.result(10)
 
-    assert may_wait
     assert not has_connection
     assert before == after
 
@@ -114,35 +114,18 @@ def test_a_request_that_fails_gives_its_slot_back(make_slots):
     assert call_in_thread(ours.serve(lambda *_: "served")) == "served"
 
 
-def test_only_so_many_may_wait_and_none_when_the_process_ends(make_slots):
-    ours = make_slots(3, most_away=1)
+def test_nobody_begins_to_wait_when_the_process_ends(make_slots):
+    ours = make_slots()
     told = []
     slots.on_stop(lambda: told.append(1))
-
-    def ask(*_):
-        with slots.left() as may_wait:
-            return may_wait
-
-    taken, go = threading.Event(), threading.Event()
-
-    def hold(*_):
-        with slots.left() as may_wait:
-            taken.set()
-            go.wait(10)
-            return may_wait
-
-    with ThreadPoolExecutor(1) as pool:
-        holding = pool.submit(ours.serve(hold), {}, None)
-        taken.wait(10)
-        assert call_in_thread(ours.serve(ask)) is False
-        go.set()
-        assert holding.result(10) is True
-    assert call_in_thread(ours.serve(ask)) is True
+    assert slots.may_leave()
+    assert not slots.is_stopping()
 
     ours.stop()
 
     assert told == [1]
-    assert call_in_thread(ours.serve(ask)) is False
+    assert not slots.may_leave()
+    assert slots.is_stopping()
 
 
 def test_a_signal_to_end_stops_the_waiting_whoever_handles_it(make_slots, monkeypatch):
@@ -163,8 +146,8 @@ def test_where_there_are_no_slots_the_connection_is_closed(monkeypatch):
     monkeypatch.setattr(slots, "_installed", [])
     find_pid()
 
-    with slots.left() as may_wait:
-        assert may_wait
+    assert slots.may_leave()
+    with slots.left():
         assert connection.connection is None
 
 
@@ -172,7 +155,9 @@ def test_nobody_leaves_within_a_transaction(make_slots):
     ours = make_slots(1)
 
     def ask(*_):
-        with transaction.atomic(), slots.left() as may_wait:
-            return may_wait, connection.in_atomic_block
+        with transaction.atomic():
+            with pytest.raises(TransactionManagementError), slots.left():
+                pass
+            return slots.may_leave(), connection.in_atomic_block
 
     assert call_in_thread(ours.serve(ask)) == (False, True)

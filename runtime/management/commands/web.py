@@ -12,7 +12,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from runtime import ports, sessions, slots, tether
+from runtime import ports, seats, sessions, slots, tether
 
 # Connections that wait for a worker to take them, and requests a worker takes at once beside those
 # that wait for something to happen. The requests beyond its threads wait inside of it, and beyond
@@ -83,6 +83,7 @@ def load_in_worker(server_pid: int, threads: int, waiting: int) -> slots.Applica
         signal.signal(number, signal.SIG_DFL)
     tether.end_with_parent(server_pid)
     application: WSGIHandler = get_internal_wsgi_application()
-    ours = slots.Slots(threads, waiting)
+    ours = slots.Slots(threads)
     slots.install(ours)
+    seats.limit(waiting)
     return ours.serve(application)
