@@ -122,11 +122,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "name")
     filter_horizontal = ("user_permissions",)
-    readonly_fields = ("change_password", "last_login", "created_at")
+    readonly_fields = ("change_password", "last_login", "created_at", "email_verified_at")
     fieldsets = (
         (None, {"fields": ("email", "name", "change_password")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
-        ("Facts", {"fields": ("last_login", "created_at")}),
+        ("Facts", {"fields": ("last_login", "created_at", "email_verified_at")}),
     )
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
@@ -137,6 +137,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         """The way to the password's own form."""
         url = reverse("admin:auth_user_password_change", args=[user.pk])
         return format_html('<a href="{}" class="text-link">Set a new password</a>', url)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
+        """Save them; who makes a user vouches for the address."""
+        if not change:
+            obj.email_verified_at = Now()
+        super().save_model(request, obj, form, change)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Only a superuser gives rights away, or an address, which is whom somebody logs in as."""

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from config.errors import ConflictError
 from orgs import domains, invites, people
-from orgs.models import CaptiveDomain, Invite, Membership, Permission
+from orgs.models import CaptiveDomain, Invite, Membership, Permission, User
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
 
 EVERYTHING = (Permission.OWNER,)
@@ -125,6 +125,13 @@ class InviteForm(ServiceForm):
         model = Invite
         fields = ("org", "init_permissions")
 
+    def clean_identifier(self) -> str:
+        """It; operators see all users, and may be told that there is no such one."""
+        identifier: str = self.cleaned_data["identifier"]
+        if invites.is_user_id(identifier) and not User.objects.filter(pk=identifier).exists():
+            raise forms.ValidationError(f"There is no user {identifier}.")
+        return identifier
+
 
 @admin.register(Invite)
 class InviteAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
@@ -147,7 +154,7 @@ class InviteAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     @admin.display(description="for")
     def invitee(self, invite: Invite) -> str:
         """Whom it is for."""
-        return invite.email or str(invite.user)
+        return invite.email or str(invite.user or f"user {invite.user_id}")
 
     @admin.display(description="permissions")
     def shown_permissions(self, invite: Invite) -> str:

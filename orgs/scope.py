@@ -16,6 +16,7 @@ from orgs import permissions
 from orgs.audit import acting
 from orgs.audit.acting import Via
 from orgs.auth import Caller, KeyAuthentication
+from orgs.models import Membership
 
 
 class OrgRows(Protocol):
@@ -76,6 +77,16 @@ class CallerView(ApiView):
             raise PermissionDenied("This key hands in actions of its variants, and nothing else.")
         if needed and not permissions.allows(self.caller.permissions, needed):
             raise PermissionDenied(f"This needs the permission {needed.value!r}.")
+        if self.caller.is_limited and operation in permissions.OF_THE_PERSON:
+            raise PermissionDenied(
+                "This acts for the person behind the key: it needs one without limits."
+            )
+
+    def memberships(self) -> QuerySet[Membership]:
+        """Those of the person behind the key; with limits, that in its organization only."""
+        rows: QuerySet[Membership] = Membership.objects.live()
+        rows = rows.filter(user_id=self.caller.user_id, org__deleted_at=None)
+        return rows.filter(org_id=self.caller.org_id) if self.caller.is_limited else rows
 
     def required_permission(self, method: str, path: str) -> str:
         """What the operation needs, for the OpenAPI document."""

@@ -128,7 +128,15 @@ def test_a_user_is_added_with_the_email_in_lower_case(admin_client):
     }
     admin_client.post(reverse("admin:orgs_user_add"), data)
 
-    assert User.objects.get(email="bob@example.com").check_password(PASSWORD)
+    bob = User.objects.get(email="bob@example.com")
+    assert bob.check_password(PASSWORD)
+    # Whoever makes them vouches for the address, and later changes do not.
+    assert bob.verified_email == "bob@example.com"
+    User.objects.filter(pk=bob.pk).update(email_verified_at=None)
+    change = reverse("admin:orgs_user_change", args=[bob.pk])
+    admin_client.post(change, {"email": "rob@example.com", "is_active": "on"})
+    bob.refresh_from_db()
+    assert (bob.email, bob.verified_email) == ("rob@example.com", "")
 
 
 def test_a_users_page_shows_nothing_of_the_password(admin_client, acme):

@@ -46,6 +46,8 @@ def prepare(route, api, acme, rows):
 @pytest.mark.parametrize("route", MANAGING, ids=str)
 def test_it_tells_who_did_it(route, api, acme):
     rows = make_rows(acme)
+    # Who leaves is not the last.
+    factories.make_member(acme, "owner")
     prepare(route, api, acme, rows)
     newest = AuditEntry.objects.latest("id").pk
 

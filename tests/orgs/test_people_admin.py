@@ -117,7 +117,13 @@ def test_a_user_is_invited_by_id_and_no_token_is_shown(admin_client, acme, globe
 
 @pytest.mark.parametrize(
     ("identifier", "reason"),
-    [("nonsense", "email address"), ("999999", "no user"), ("owner@acme.example", "an owner")],
+    [
+        ("nonsense", "email address"),
+        ("999999", "no user"),
+        ("9" * 30, "no user"),
+        ("0", "no user"),
+        ("owner@acme.example", "an owner"),
+    ],
 )
 def test_an_invite_that_cannot_be_is_refused_where_it_is_wrong(
     admin_client, acme, owner, identifier, reason
@@ -129,6 +135,26 @@ def test_an_invite_that_cannot_be_is_refused_where_it_is_wrong(
     assert reason in str(errors_of(response))
     owner.refresh_from_db()
     assert owner.permissions == ["owner"]
+
+
+def test_an_invite_that_somebody_has_made_for_nobody_is_shown(admin_client, acme):
+    made = factories.make_invite(acme, 999_999).invite
+
+    for name, args in (("invite_changelist", []), ("invite_change", [made.pk])):
+        assert "user 999999" in admin_client.get(url(name, *args)).text
+    admin_client.post(url("invite_delete", made.pk))
+    assert not Invite.objects.of_org(acme.pk).exists()
+
+
+def test_who_is_a_member_is_not_let_in_once_more(admin_client, acme):
+    bob = factories.make_member(acme, "viewer")
+    data = {"org": acme.pk, "user": bob.user_id, "permissions": ["admin"]}
+
+    response = admin_client.post(url("membership_add"), data)
+
+    assert "a member already" in str(errors_of(response)["user"])
+    bob.refresh_from_db()
+    assert bob.permissions == ["viewer"]
 
 
 def test_a_member_who_is_invited_keeps_what_they_have(admin_client, acme):
