@@ -17,6 +17,8 @@ from agents.protocol import Message, ProtocolError
 from config.addresses import client_address
 from config.api import is_read_only
 from orgs import permissions
+from orgs.audit import acting
+from orgs.audit.acting import Via
 from orgs.auth import Caller, find_caller
 from orgs.models import Organization
 
@@ -30,11 +32,17 @@ CHANGED = "notifications/tools/list_changed"
 
 @csrf_exempt
 def serve(request: HttpRequest, slug: str) -> HttpResponseBase:
-    """What an agent's client is answered."""
+    """What an agent's client is answered; what it changes is changed in its caller's name."""
+    with acting.scope():
+        return _serve(request, slug)
+
+
+def _serve(request: HttpRequest, slug: str) -> HttpResponseBase:
     message: Message | None = None
     try:
         check_origin(request.headers.get("Origin"))
         caller = find_agent(request, slug)
+        acting.be(caller.as_actor(request, Via.API))
         if request.method == "GET":
             return stream_changes(request, caller)
         message = read_request(request)

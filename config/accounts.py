@@ -23,6 +23,7 @@ SETTINGS = {
         "change_password": "5/m/user",
         "signup": "20/m/ip",
         "reauthenticate": "10/m/user",
+        "keys": "30/m/user",
     },
     "MFA_ADAPTER": "login.adapters.MfaAdapter",
     "MFA_FORMS": {
@@ -34,7 +35,7 @@ SETTINGS = {
     "MFA_TOTP_ISSUER": "Waybill",
     # A telephone's clock may be half a minute off; a code still works once only (login.forms).
     "MFA_TOTP_TOLERANCE": 1,
-    # Users have one address, which an operator has given or an invitation has reached.
+    # Users have one address, and their row says whether it is theirs for certain.
     "MFA_ALLOW_UNVERIFIED_EMAIL": True,
     "SOCIALACCOUNT_ADAPTER": "login.adapters.SocialAccountAdapter",
 }

@@ -77,7 +77,7 @@ TAGS = {
 
 
 # What is said of an operation that does not need a permission, but a key.
-NEEDS = {"any": " Any live key may call it."}
+NEEDS = {"any": " Needs a key, but no permission."}
 # What in a path is no id.
 WORDS = ("variant", "namespace", "identifier")
 SLUG: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9_]+$"}

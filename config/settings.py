@@ -39,6 +39,8 @@ AWS_ENDPOINT = read(reads.endpoint, "WAYBILL_AWS_ENDPOINT")
 PUBSUB_ENDPOINT = read(reads.address, "WAYBILL_PUBSUB_ENDPOINT")
 # How long a call of a tool waits for its action to be over; agents ask again after that.
 MCP_WAIT_SECONDS = env.float("WAYBILL_MCP_WAIT_SECONDS", default=25.0)
+# So many organizations a person makes by the API; operators make any number.
+ORGANIZATIONS_PER_USER = read(reads.number, "WAYBILL_ORGANIZATIONS_PER_USER", "20")
 # What an organization may have and ask of the gateway.
 GATEWAY_ACTIONS = read(reads.number, "WAYBILL_GATEWAY_ACTIONS", "100", least=1)
 GATEWAY_REQUESTS_PER_HOUR = read(reads.number, "WAYBILL_GATEWAY_REQUESTS_PER_HOUR", "1000", least=1)

@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 
 from actions.models import ActionDefinition, DefinitionDestination
 from destinations.models import Destination
-from orgs.models import LiveQuerySet, Organization, SoftDeleted
+from orgs.models import Organization, SoftDeleted
+from orgs.querysets import LiveQuerySet
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 500

@@ -17,11 +17,12 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from config.addresses import client_address
 from login import services
-from orgs import encryption, people
+from orgs import encryption, middleware, people
 from orgs.models import User
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Accounts are made by operators and by invitation."""
         return False
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Where a login leads to that was for no page in particular."""
+        return reverse("admin:index" if request.user.is_staff else "login_keys")
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The address that attempts are counted by."""
@@ -108,19 +113,21 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         if not nonce or not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
             raise ImmediateHttpResponse(render_authentication_error(request, sociallogin.provider))
         user = find_user(claims)
-        if user and sociallogin.is_existing and sociallogin.user == user:
-            people.join_by_domain(user=user, email_verified=True)
-        if user is None or sociallogin.is_existing:
+        if user is None or (sociallogin.is_existing and sociallogin.user != user):
             return
+        # They are not logged in yet, and what follows is theirs.
+        middleware.act_as(request, user)
+        if not sociallogin.is_existing:
+            self._link(request, sociallogin, user)
+        people.join_by_domain(user=user)
+
+    def _link(self, request: HttpRequest, sociallogin: SocialLogin, user: User) -> None:
         if SocialAccount.objects.filter(user=user, provider=sociallogin.account.provider).exists():
             # The address belongs to somebody else at the provider now, or to two of them.
             page = f"account/linked_otherwise.{app_settings.TEMPLATE_EXTENSION}"
             raise ImmediateHttpResponse(render(request, page, {"email": user.email}, status=403))
-        if not user.is_staff:
-            # An operator has made staff what they are; others may have come by an invite's link.
-            services.end_former_logins(user=user)
+        services.prove_address(user=user)
         sociallogin.connect(request, user)
-        people.join_by_domain(user=user, email_verified=True)
 
 
 def find_user(claims: dict[str, Any]) -> User | None:

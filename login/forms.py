@@ -13,8 +13,9 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from django import forms
 from django.core.cache import cache
+from django.db.models import QuerySet
 
-from orgs.models import User
+from orgs.models import Membership, User
 
 
 class UsedOnce:
@@ -60,3 +61,25 @@ class NewcomerForm(PasswordVerificationMixin, forms.Form):
         # Whom the password must not be like.
         password: Any = self.fields["password1"]
         password.user = user
+
+
+class MembershipField(forms.ModelChoiceField):
+    """One of somebody's organizations."""
+
+    def label_from_instance(self, obj: Membership) -> str:
+        """The organization's name."""
+        return obj.org.name
+
+
+class KeyForm(forms.Form):
+    """A new key of one's own; it may what its member may."""
+
+    member = MembershipField(queryset=None, label="Organization", empty_label=None)
+    description = forms.CharField(
+        min_length=2, max_length=50, help_text="What it is for: that is how you find it again."
+    )
+
+    def __init__(self, *args: Any, members: QuerySet[Membership], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        member: Any = self.fields["member"]
+        member.queryset = members

@@ -57,7 +57,7 @@ def _show_to_user(request: HttpRequest, user: User, invite: Invite) -> HttpRespo
         return _show(request, invite, state="other")
     if request.method != "POST":
         return _show(request, invite, state="ready")
-    invites.accept_invite(invite=invite, user=user)
+    invites.accept_invite(invite=invite, user=user, opened=True)
     return _welcome(request, invite)
 
 

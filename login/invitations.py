@@ -19,7 +19,10 @@ def find_open(invite_id: Any) -> Invite | None:
 
 @transaction.atomic
 def join_as_new_user(*, invite: Invite, name: str, password: str) -> User:
-    """The user who is made for the invite's address, and a member by it. Once: else a 404."""
+    """The user who is made for the invite's address, and a member by it. Once: else a 404.
+
+    Who has the link was given it by who invited: that shows nothing about the address.
+    """
     user = User.objects.create_user(invite.email, password, name=name)
-    invites.accept_invite(invite=invite, user=user)
+    invites.accept_invite(invite=invite, user=user, opened=True)
     return user

@@ -24,14 +24,18 @@ def remove_second_factor(*, user: User, actor: str) -> bool:
 
 
 @transaction.atomic
-def end_former_logins(*, user: User) -> None:
-    """The user has no password and no second factor any more, and is logged in nowhere.
+def prove_address(*, user: User) -> None:
+    """The user, whose address a provider has verified, is whoever has the address.
 
-    For when a provider has shown whose address it is: by an invite's link somebody else may have
-    set them before.
+    The first time, whoever had the login before has it no more: no password, no second factor,
+    no session. By an invite's link it may have been somebody else. Keys from before go on, within
+    their organizations (`orgs.auth`).
     """
+    if user.email_verified_at:
+        return
     user.set_unusable_password()
-    user.save(update_fields=["password"])
+    user.email_verified_at = Now()
+    user.save(update_fields=["password", "email_verified_at"])
     Authenticator.objects.filter(user=user).delete()
 
 

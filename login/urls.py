@@ -4,7 +4,7 @@ from allauth.account import views as account
 from allauth.socialaccount import views as social
 from django.urls import include, path, re_path
 
-from login import invitation_views, views
+from login import invitation_views, key_views, views
 
 RESET_KEY = r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]{1,12})-(?P<key>[0-9A-Za-z-]{1,80})/$"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("signup/", views.no_signup, name="account_signup"),
     path("invite/", invitation_views.show_invite, name="login_invite"),
+    path("keys/", key_views.show_keys, name="login_keys"),
+    path("keys/<id:key_id>/delete/", key_views.delete_key, name="login_delete_key"),
     path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("password/change/", account.password_change, name="account_change_password"),
     path("password/set/", account.password_set, name="account_set_password"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Now
@@ -214,12 +215,14 @@ class Usage(models.Model):
 class UsageProgress(models.Model):
     """How far usage has been counted; whoever counts locks this one row.
 
-    All actions up to `last_id` are counted as accepted. `next_slice` is where a count that was
-    stopped goes on, and what had happened by `as_of` is counted.
+    All actions up to `last_id` are counted as accepted. The round of counting ends that is under
+    way goes on at `next_slice`, or begins there where that is 0; when it is through, what had
+    happened by `began_at` is counted, which then is `as_of`.
     """
 
     last_id = models.BigIntegerField(default=0)
     next_slice = models.BigIntegerField(default=0)
+    began_at = models.DateTimeField(null=True)
     as_of = models.DateTimeField(null=True)
 
     class Meta:
@@ -230,11 +233,10 @@ class UsageProgress(models.Model):
 
 
 class UsageSlice(models.Model):
-    """A range of action ids of which some are not over, and how many ends are counted of it."""
+    """Those of a range of action ids that are counted as accepted, and not yet as over."""
 
     first_id = models.BigIntegerField(primary_key=True)
-    # As `usage` writes it: a list for each organization, variant and day.
-    counted = models.JSONField(default=list)
+    unfinished = ArrayField(models.BigIntegerField())
 
     class Meta:
         ordering = ("first_id",)

@@ -8,7 +8,6 @@ disappears.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -226,8 +225,9 @@ def _delete_batch(sweep: Sweep, span: Span, least: int) -> Batch:
 
 
 def _delete(sweep: Sweep, record_ids: list[int]) -> None:
-    keeping = usage.kept(record_ids) if sweep is HISTORY_SWEEP else nullcontext()
-    with keeping, connection.cursor() as cursor:
+    if sweep is HISTORY_SWEEP:
+        usage.count_ends(record_ids)
+    with connection.cursor() as cursor:
         for statement in sweep.deletes:
             cursor.execute(statement, [record_ids])
 

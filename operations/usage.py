@@ -1,28 +1,33 @@
 """What organizations use: every action is counted once as accepted, and once when it is over.
 
-Accepted: in the order of ids, up to one below which nothing more can turn up. Over: by slices of
-ids. A slice is counted again and again, and what is new since the last time is added, until all
-of it is over. Sums and position commit together: a count may be killed, or run twice at once.
+Accepted: in the order of ids, up to one below which nothing more can turn up. Over: what was
+accepted is kept by its id, a slice of ids to a row, until it is over and counted. So a count costs
+what is under way, whatever there is beside it. Sums and positions commit together: a count may be
+killed, or run twice at once.
+
+Counts of what is over go round: each batch of slices goes on where the last one ended, and all of
+them have been looked at, in however many runs, when the round is through. What had happened when it
+began is counted then.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import cast
 
-import orjson
 from django.db import connection, transaction
 
 from operations import chores
 from operations.chores import Report, Stop
 from operations.models import UsageProgress, UsageSlice
 
-# Ids that are counted at once.
+# Ids that are counted as accepted at once.
 SLICE = 10_000
+# Slices whose ends are counted at once: most have few unfinished actions, and some nothing else.
+SLICES_AT_ONCE = 20
 RUN_SECONDS = 45.0
 # How long those are waited for who are storing actions; it takes them milliseconds.
 PATIENCE_SECONDS = 10.0
@@ -40,73 +45,81 @@ WHERE locktype = 'relation' AND relation = 'dispatch_actionrecord'::regclass
 """
 NEXT = "SELECT min(id) FROM dispatch_actionrecord WHERE id > %s"
 ACCEPTED = """
+INSERT INTO operations_usage AS u
+  (org_id, variant, day, accepted, payload_bytes, delivered, failed, canceled)
 SELECT r.org_id, d.variant, (r.created_at AT TIME ZONE 'UTC')::date, count(*),
-  coalesce(sum(octet_length(p.input::text)), 0)::bigint
+  coalesce(sum(octet_length(p.input::text)), 0)::bigint, 0, 0, 0
 FROM dispatch_actionrecord r
 JOIN actions_actiondefinition d ON d.id = r.definition_id
 LEFT JOIN dispatch_actionpayload p
   ON p.record_id = r.id AND p.record_id > %(after)s AND p.record_id <= %(last)s
 WHERE r.id > %(after)s AND r.id <= %(last)s
 GROUP BY 1, 2, 3
-"""
-# What is over and what is not, at one and the same moment: the day of what is not is none.
-ENDED = """
-SELECT r.org_id, d.variant, (r.completed_at AT TIME ZONE 'UTC')::date,
-  count(*) FILTER (WHERE r.status = 'succeeded'), count(*) FILTER (WHERE r.status = 'failed'),
-  count(*) FILTER (WHERE r.status = 'canceled')
-FROM dispatch_actionrecord r
-JOIN actions_actiondefinition d ON d.id = r.definition_id
-WHERE r.id >= %(first)s AND r.id < %(end)s AND r.id <= %(last)s
-GROUP BY 1, 2, 3
-"""
-ADD = """
-INSERT INTO operations_usage AS u
-  (org_id, variant, day, accepted, delivered, failed, canceled, payload_bytes)
-SELECT org_id, variant, day, coalesce(accepted, 0), coalesce(delivered, 0), coalesce(failed, 0),
-  coalesce(canceled, 0), coalesce(payload_bytes, 0)
-FROM json_to_recordset(%s::json) AS new(org_id bigint, variant text, day date, accepted bigint,
-  delivered bigint, failed bigint, canceled bigint, payload_bytes bigint)
 ON CONFLICT (org_id, day, variant) DO UPDATE SET
-  accepted = u.accepted + excluded.accepted, delivered = u.delivered + excluded.delivered,
-  failed = u.failed + excluded.failed, canceled = u.canceled + excluded.canceled,
+  accepted = u.accepted + excluded.accepted,
   payload_bytes = u.payload_bytes + excluded.payload_bytes
 """
+# What is over of the records that stand before it.
+ADD_ENDS = """
+INSERT INTO operations_usage AS u
+  (org_id, variant, day, accepted, payload_bytes, delivered, failed, canceled)
+SELECT r.org_id, d.variant, (r.completed_at AT TIME ZONE 'UTC')::date, 0, 0,
+  count(*) FILTER (WHERE r.status = 'succeeded'), count(*) FILTER (WHERE r.status = 'failed'),
+  count(*) FILTER (WHERE r.status = 'canceled')
+FROM record r
+JOIN actions_actiondefinition d ON d.id = r.definition_id
+WHERE r.completed_at IS NOT NULL
+GROUP BY 1, 2, 3
+ON CONFLICT (org_id, day, variant) DO UPDATE SET
+  delivered = u.delivered + excluded.delivered, failed = u.failed + excluded.failed,
+  canceled = u.canceled + excluded.canceled
+"""
+# Each sees one and the same moment: what is counted as over is what is not kept, or no longer.
+KEPT = f"""
+WITH record AS (
+  SELECT id, org_id, definition_id, status, completed_at FROM dispatch_actionrecord
+  WHERE id > %(after)s AND id <= %(last)s
+), kept AS (
+  INSERT INTO operations_usageslice AS s (first_id, unfinished)
+  SELECT %(first)s, array_agg(id ORDER BY id) FROM record WHERE completed_at IS NULL
+  HAVING count(*) > 0
+  ON CONFLICT (first_id) DO UPDATE SET unfinished = s.unfinished || excluded.unfinished
+)
+{ADD_ENDS}"""  # noqa: S608 -- constants only
+ENDED = f"""
+WITH record AS (
+  SELECT s.first_id, r.id, r.org_id, r.definition_id, r.status, r.completed_at
+  FROM operations_usageslice s
+  JOIN dispatch_actionrecord r ON r.id = ANY(s.unfinished)
+  WHERE s.first_id = ANY(%(firsts)s::bigint[]) AND r.completed_at IS NOT NULL
+), gone AS (
+  SELECT first_id, array_agg(id) AS ids FROM record GROUP BY first_id
+), through AS (
+  DELETE FROM operations_usageslice s USING gone g
+  WHERE s.first_id = g.first_id AND cardinality(s.unfinished) = cardinality(g.ids)
+), fewer AS (
+  UPDATE operations_usageslice s
+  SET unfinished = ARRAY(SELECT unnest(s.unfinished) EXCEPT SELECT unnest(g.ids) ORDER BY 1)
+  FROM gone g
+  WHERE s.first_id = g.first_id AND cardinality(s.unfinished) > cardinality(g.ids)
+)
+{ADD_ENDS}"""  # noqa: S608 -- constants only
 NOBODY_ENDS = "Somebody has been storing actions for too long to count what is new."
-
-
-class Of(NamedTuple):
-    """Whose, of what, and when."""
-
-    org_id: int
-    variant: str
-    day: str
-
-
-class Ends(NamedTuple):
-    """How many actions ended in which way."""
-
-    delivered: int = 0
-    failed: int = 0
-    canceled: int = 0
-
-    def minus(self, other: Ends) -> Ends:
-        """How many more these are."""
-        return Ends(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
-
-
-Counted = dict[Of, Ends]
 
 
 def roll_up(stop: Stop) -> Report:
     """Count what has been accepted and what has ended since the last time."""
     stop = chores.within(RUN_SECONDS, stop)
-    as_of = _read_clock()
+    now = _read_clock()
     is_new_counted = count_accepted(stop)
-    slices, is_complete = _recount_all(stop)
-    if is_new_counted and is_complete:
-        UsageProgress.objects.filter(pk=1).update(as_of=as_of)
-    progress = UsageProgress.objects.filter(pk=1).first()
-    result = {"last_id": progress.last_id if progress else 0, "slices": slices}
+    # Where one is under way, this goes on with it.
+    UsageProgress.objects.filter(pk=1, next_slice=0).update(
+        began_at=now if is_new_counted else None
+    )
+    slices = 0
+    while not stop() and (number := chores.insist(_count_next_ends)):
+        slices += number
+    result = {"last_id": find_counted(), "slices": slices}
     return Report(result, "" if is_new_counted or stop() else NOBODY_ENDS)
 
 
@@ -127,22 +140,14 @@ def find_counted() -> int:
     return progress.last_id if progress else 0
 
 
-@contextmanager
-def kept(record_ids: Iterable[int]) -> Iterator[None]:
-    """Deletes inside, of actions that are over and counted as accepted, change no count.
+@transaction.atomic
+def count_ends(record_ids: Iterable[int]) -> None:
+    """Count the ends of these actions, which are over and counted as accepted.
 
-    It is part of the transaction that deletes them.
+    Whoever deletes them does this before, in the same transaction.
     """
-    progress = _lock()
-    firsts = {_first_of(record_id) for record_id in record_ids}
-    slices = list(UsageSlice.objects.filter(pk__in=firsts))
-    for each in slices:
-        _recount(each, progress)
-    yield
-    # Those that have just been closed are none any more.
-    for each in UsageSlice.objects.filter(pk__in=[each.pk for each in slices]):
-        each.counted = _written(_count_ends(each.pk, progress.last_id)[0])
-        each.save()
+    _lock()
+    _count_ends(sorted({_first_of(record_id) for record_id in record_ids}))
 
 
 def _find_horizon(stop: Stop) -> int | None:
@@ -180,73 +185,34 @@ def _count_next(horizon: int) -> bool:
             last = horizon
         else:
             last = min(horizon, _first_of(found) + SLICE - 1)
-            cursor.execute(ACCEPTED, {"after": progress.last_id, "last": last})
-            _add(
-                {"org_id": org_id, "variant": variant, "day": day}
-                | {"accepted": accepted, "payload_bytes": size}
-                for org_id, variant, day, accepted, size in cursor.fetchall()
-            )
-            UsageSlice.objects.get_or_create(first_id=_first_of(found))
+            span = {"after": progress.last_id, "last": last}
+            cursor.execute(ACCEPTED, span)
+            cursor.execute(KEPT, span | {"first": _first_of(found)})
     progress.last_id = last
     progress.save(update_fields=["last_id"])
     return last < horizon
 
 
-def _recount_all(stop: Stop) -> tuple[int, bool]:
-    """How many slices were counted, and whether those were all that may have changed."""
-    begins = UsageProgress.objects.filter(pk=1).values_list("next_slice", flat=True).first() or 0
-    firsts = list(UsageSlice.objects.values_list("first_id", flat=True))
-    # Where the last run was stopped, and then from the beginning.
-    firsts.sort(key=lambda first: (first < begins, first))
-    for number, first in enumerate(firsts):
-        if stop():
-            UsageProgress.objects.filter(pk=1).update(next_slice=first)
-            return number, False
-        chores.insist(partial(_recount_slice, first))
-    return len(firsts), True
-
-
 @transaction.atomic
-def _recount_slice(first: int) -> None:
+def _count_next_ends() -> int:
+    """Count what has ended in the next slices; how many these are. None: the round is through."""
     progress = _lock()
-    found = UsageSlice.objects.filter(pk=first).first()
-    if found is not None:
-        _recount(found, progress)
+    ahead = UsageSlice.objects.filter(first_id__gte=progress.next_slice)
+    firsts = list(ahead.values_list("first_id", flat=True)[:SLICES_AT_ONCE])
+    if firsts:
+        _count_ends(firsts)
+        progress.next_slice = firsts[-1] + 1
+    else:
+        progress.as_of = progress.began_at or progress.as_of
+        progress.next_slice, progress.began_at = 0, None
+    progress.save(update_fields=["as_of", "next_slice", "began_at"])
+    return len(firsts)
 
 
-def _recount(found: UsageSlice, progress: UsageProgress) -> None:
-    """Add what has ended in a slice since it was counted; one that is all over is done with."""
-    ends, is_over = _count_ends(found.pk, progress.last_id)
-    before = _read(found.counted)
-    more = {of: ends.get(of, Ends()).minus(before.get(of, Ends())) for of in ends | before}
-    news = {of: each for of, each in more.items() if any(each)}
-    _add(of._asdict() | each._asdict() for of, each in news.items())
-    if is_over and found.pk + SLICE <= progress.last_id + 1:
-        found.delete()
-    elif news:
-        found.counted = _written(ends)
-        found.save()
-
-
-def _count_ends(first: int, last: int) -> tuple[Counted, bool]:
-    """What of a slice is over, up to the last id that counts, and whether all of it is."""
+def _count_ends(firsts: Sequence[int]) -> None:
+    """Count what has ended in these slices, and keep the rest."""
     with connection.cursor() as cursor:
-        cursor.execute(ENDED, {"first": first, "end": first + SLICE, "last": last})
-        rows = cursor.fetchall()
-    ends = {
-        Of(org_id, variant, day.isoformat()): Ends(*counts)
-        for org_id, variant, day, *counts in rows
-        if day is not None
-    }
-    return ends, all(day is not None for _, _, day, *_ in rows)
-
-
-def _add(counts: Iterable[dict[str, Any]]) -> None:
-    """Add them to the sums, in one order for all who do."""
-    ordered = sorted(counts, key=lambda one: (one["org_id"], str(one["day"]), one["variant"]))
-    if ordered:
-        with connection.cursor() as cursor:
-            cursor.execute(ADD, [orjson.dumps(ordered).decode()])
+        cursor.execute(ENDED, {"firsts": list(firsts)})
 
 
 def _lock() -> UsageProgress:
@@ -256,14 +222,6 @@ def _lock() -> UsageProgress:
 
 def _first_of(record_id: int) -> int:
     return record_id - record_id % SLICE
-
-
-def _written(counted: Counted) -> list[list[Any]]:
-    return [[*of, *ends] for of, ends in counted.items()]
-
-
-def _read(written: Sequence[Sequence[Any]]) -> Counted:
-    return {Of(*row[:3]): Ends(*row[3:]) for row in written}
 
 
 def _read_clock() -> datetime:

@@ -24,7 +24,7 @@ from config.errors import RuleError
 from orgs import services
 from orgs.audit_admin import AuditEntryAdmin
 from orgs.models import ApiKey, AuditEntry, Organization, User
-from orgs.people_admin import PermissionsField
+from orgs.people_admin import ForSuperusers, PermissionsField
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
 
 admin.site.unregister(Group)
@@ -122,11 +122,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "name")
     filter_horizontal = ("user_permissions",)
-    readonly_fields = ("change_password", "last_login", "created_at")
+    readonly_fields = ("change_password", "last_login", "created_at", "email_verified_at")
     fieldsets = (
         (None, {"fields": ("email", "name", "change_password")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
-        ("Facts", {"fields": ("last_login", "created_at")}),
+        ("Facts", {"fields": ("last_login", "created_at", "email_verified_at")}),
     )
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
@@ -138,15 +138,23 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         url = reverse("admin:auth_user_password_change", args=[user.pk])
         return format_html('<a href="{}" class="text-link">Set a new password</a>', url)
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
+        """Save them; who makes a user vouches for the address."""
+        if not change:
+            obj.email_verified_at = Now()
+        super().save_model(request, obj, form, change)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Only a superuser gives rights away."""
+        """Only a superuser gives rights away, or an address, which is whom somebody logs in as."""
         if request.user.is_superuser:
             return self.readonly_fields
-        return (*self.readonly_fields, "is_staff", "is_superuser", "user_permissions")
+        kept = ("email",) if obj else ()
+        return (*self.readonly_fields, *kept, "is_staff", "is_superuser", "user_permissions")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only a superuser changes a superuser."""
-        if getattr(obj, "is_superuser", False) and not request.user.is_superuser:
+        """Only a superuser changes others who may come in here."""
+        comes_in = obj and (obj.is_staff or obj.is_superuser) and obj != request.user
+        if comes_in and not request.user.is_superuser:
             return False
         allowed: bool = super().has_change_permission(request, obj)
         return allowed
@@ -183,7 +191,7 @@ class KeyForm(ServiceForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(SavedByService, SoftlyDeleted):
+class ApiKeyAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     """Keys: made and ended. The secret is shown once, its hash never."""
 
     form = KeyForm

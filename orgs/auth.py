@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
 from config.addresses import client_address
 from orgs import permissions, services, tokens
+from orgs.audit import acting
+from orgs.audit.acting import Actor
 from orgs.guesses import guesses
 
-# The caller's row; `stale` says that last_used_at is worth writing again.
+# The caller's row; `former` says that somebody else may have made the key, who had the login before
+# the address was shown to be the user's; `stale` that last_used_at is worth writing again.
 FIND_CALLER = """
 SELECT k.id, k.org_id, k.member_id, m.user_id, m.permissions, k.permissions, k.variants,
+       coalesce(k.created_at < u.email_verified_at, false) AS former,
        coalesce(k.last_used_at < now() - interval '1 minute', true) AS stale
 FROM orgs_apikey k
 JOIN orgs_membership m ON m.id = k.member_id AND m.deleted_at IS NULL
@@ -33,7 +38,8 @@ class Caller:
     """Who is asking: a live key, its organization and what it may do there.
 
     `permissions` are those of its member at this moment, as far as the key's own go. With
-    `variants` it hands in actions of these, and does nothing else.
+    `variants` it hands in actions of these, and does nothing else. What `is_limited` does not
+    act for the person beyond the key's organization.
     """
 
     key_id: int
@@ -42,9 +48,26 @@ class Caller:
     user_id: int
     permissions: tuple[str, ...]
     variants: frozenset[str] | None = None
+    is_limited: bool = False
 
     def __str__(self) -> str:
         return f"key {self.key_id}"
+
+    def as_actor(self, request: HttpRequest | Request, via: str) -> Actor:
+        """The caller, as the audit shows them."""
+        return Actor(
+            actor=str(self),
+            via=via,
+            user_id=self.user_id,
+            key_id=self.key_id,
+            address=client_address(request),
+            path=acting.shown_path(request.method, request.path),
+        )
+
+    @property
+    def limit(self) -> tuple[str, ...] | None:
+        """What it may do and give at most; None where that is whatever its member may."""
+        return self.permissions if self.is_limited else None
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -131,7 +154,7 @@ def _find_caller(statement: str, value: bytes | int) -> Caller | None:
         row = cursor.fetchone()
         if row is None:
             return None
-        *columns, held, limit, variants, stale = row
+        *columns, held, limit, variants, former, stale = row
         if stale:
             cursor.execute(TOUCH_KEY, [row[0]])
     key_id, org_id, member_id, user_id = columns
@@ -142,4 +165,5 @@ def _find_caller(statement: str, value: bytes | int) -> Caller | None:
         user_id,
         permissions.narrow(held, limit),
         None if variants is None else frozenset(variants),
+        former or limit is not None or variants is not None,
     )

@@ -93,8 +93,8 @@ def save_domain(
 ) -> CaptiveDomain:
     """The organization's settings; what is left out stays. The first time, the domain is one's own.
 
-    Nobody captures a domain in which they have no address: `email` is theirs; None for those who
-    run this Waybill, who may capture any. Nor does anybody give more than is `held`.
+    Nobody captures a domain in which they have no address: `email` is theirs, and verified; None
+    for those who run this Waybill, who may capture any. Nor does anybody give more than is `held`.
     """
     people.lock_org(org_id)
     row = CaptiveDomain.objects.filter(org_id=org_id).first()
@@ -126,7 +126,7 @@ def _check(row: CaptiveDomain, *, before: str | None, email: str | None) -> None
     if row.domain in FREEMAIL:
         raise _refused(f"Anybody can have an address at {row.domain}.", "DOMAIN_OPEN_TO_ALL")
     if row.domain != before and email is not None and row.domain != domain_of(email):
-        raise _refused(f"Your own address is not at {row.domain}.", "DOMAIN_NOT_YOURS")
+        raise _refused(f"You have no verified address at {row.domain}.", "DOMAIN_NOT_YOURS")
 
 
 def _refused(message: str, code: str) -> RuleError:

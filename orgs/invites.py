@@ -28,14 +28,14 @@ MAX_EMAIL = 254
 
 @dataclass(frozen=True, slots=True)
 class Invitee:
-    """Whom an invite is for: a user, or an address."""
+    """Whom an invite is for: a user, if there is one of that id, or an address."""
 
-    user: User | None
+    user_id: int | None
     email: str
 
     def membership_in(self, org_id: int) -> Membership | None:
         """The person's membership, if they are a member."""
-        theirs = {"user": self.user} if self.user else {"user__email": self.email}
+        theirs = {"user_id": self.user_id} if self.user_id else {"user__email": self.email}
         rows: QuerySet[Membership] = Membership.objects.of_org(org_id)
         return rows.filter(**theirs).select_related("user").first()
 
@@ -56,13 +56,15 @@ def is_user_id(identifier: str) -> bool:
 
 
 def read_invitee(identifier: str) -> Invitee:
-    """Whom an identifier means: digits are a user's id, everything else is an address."""
+    """Whom an identifier means: digits are a user's id, everything else is an address.
+
+    Nobody is looked up, so that nobody learns from the answer, or its time, who is there.
+    """
     if is_user_id(identifier):
         number = int(identifier[:20])
-        known = User.objects.filter(pk=min(number, MAX_ROW_ID), is_active=True).first()
-        if known is None:
-            raise NotFoundError(f"There is no user {identifier[:20]}.")
-        return Invitee(known, "")
+        if not 1 <= number <= MAX_ROW_ID:
+            raise _no_identifier()
+        return Invitee(number, "")
     email = identifier.lower()
     try:
         validate_email(email)
@@ -100,11 +102,11 @@ def invite(
         )
         return Invited("saved", membership=saved)
     open_ones = Invite.objects.of_org(org_id)
-    open_ones.filter(user=invitee.user, email=invitee.email).update(deleted_at=Now())
-    token = None if invitee.user else PREFIX + secrets.token_urlsafe(32)
+    open_ones.filter(user_id=invitee.user_id, email=invitee.email).update(deleted_at=Now())
+    token = None if invitee.user_id else PREFIX + secrets.token_urlsafe(32)
     made = Invite.objects.create(
         org_id=org_id,
-        user=invitee.user,
+        user_id=invitee.user_id,
         email=invitee.email,
         init_permissions=list(given),
         token_hash=token and hash_token(token),
@@ -147,17 +149,22 @@ def find_by_token(token: str) -> Invite | None:
 
 
 @transaction.atomic
-def accept_invite(*, invite: Invite, user: User) -> Membership:
-    """The user as a member. Once, in time, and for whom it is; else 404, whatever the reason."""
-    mine = Invite.objects.acceptable().for_user(user).filter(pk=invite.pk)
+def accept_invite(*, invite: Invite, user: User, opened: bool = False) -> Membership:
+    """The user as a member. Once, in time, and for whom it is; else 404, whatever the reason.
+
+    Who is a member already keeps what they have, and who made the invite has to be able to make
+    it still. `opened` says that the user has followed its link.
+    """
+    mine = Invite.objects.acceptable().for_user(user, opened=opened).filter(pk=invite.pk)
     if not mine.exists() or not _use_up(invite, mine):
         raise NotFoundError(f"There is no invite {invite.pk}.")
-    member = people.join(org_id=invite.org_id, user=user, given=invite.init_permissions)
-    Invite.objects.of_org(invite.org_id).for_user(user).update(deleted_at=Now())
-    return member
+    return people.join(org_id=invite.org_id, user=user, given=invite.init_permissions)
 
 
 def _use_up(invite: Invite, mine: QuerySet[Invite]) -> bool:
     """Whether it was still there to be accepted; the organization is locked first, as always."""
     people.lock_org(invite.org_id)
+    by = Membership.objects.filter(invites=invite).first()
+    if by and not people.may_invite(by.permissions, invite.init_permissions):
+        return False
     return bool(mine.update(accepted_at=Now()))

@@ -12,21 +12,10 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orgs.audit.acting import Via
+from orgs.querysets import InviteQuerySet, LiveQuerySet
 
 # The longest that anything is kept.
 MOST_DAYS = 3_650
-
-
-class LiveQuerySet(models.QuerySet[Any]):
-    """Rows of tables whose deletion is soft."""
-
-    def live(self) -> Self:
-        """Those that are not deleted."""
-        return self.filter(deleted_at=None)
-
-    def of_org(self, org_id: int) -> Self:
-        """The organization's rows that are not deleted."""
-        return self.live().filter(org_id=org_id)
 
 
 class SoftDeleted(models.Model):
@@ -64,6 +53,10 @@ class Organization(SoftDeleted):
     usage_provider_id = models.CharField(
         max_length=255, blank=True, db_default="", help_text="Who meters it elsewhere."
     )
+    # None of those that operators have made.
+    created_by = models.ForeignKey(
+        "User", models.PROTECT, related_name="made_orgs", null=True, editable=False
+    )
 
     class Meta:
         ordering = ("id",)
@@ -89,8 +82,9 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A person who may do everything in the admin."""
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        """A person who may do everything in the admin, and whom an operator vouches for."""
+        rights = {"is_staff": True, "is_superuser": True, "email_verified_at": Now()}
+        return self.create_user(email, password, **rights | fields)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -101,6 +95,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False, help_text="May use the admin.")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # When an operator gave the address, or a provider of logins had verified it.
+    email_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = UserManager()
 
@@ -112,6 +108,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def verified_email(self) -> str:
+        """The address, where it is theirs for certain; else nothing."""
+        return self.email if self.email_verified_at else ""
 
 
 class Permission(models.TextChoices):
@@ -154,32 +155,17 @@ class Membership(models.Model):
         return f"{self.user} in {self.org}"
 
 
-class InviteQuerySet(LiveQuerySet):
-    """Invites by what can still be done with them."""
-
-    def of_org(self, org_id: int) -> Self:
-        """The organization's invites that nobody has accepted or revoked."""
-        return self.filter(org_id=org_id, accepted_at=None, deleted_at=None)
-
-    def acceptable(self) -> Self:
-        """Those that may be accepted now, by the database's clock."""
-        return self.filter(
-            accepted_at=None, deleted_at=None, expires_at__gt=Now(), org__deleted_at=None
-        )
-
-    def for_user(self, user: User) -> Self:
-        """Those that are for this person, by id or by address."""
-        return self.filter(models.Q(user=user) | models.Q(email=user.email.lower(), user=None))
-
-
 class Invite(models.Model):
     """That somebody may become a member; for a user, or for an address.
 
-    Only the sha256 of its token is stored. An invite for a user has none.
+    Only the sha256 of its token is stored. An invite for a user has none. Nobody is told whether
+    there is a user, so that it may be for an id that nobody has: it stays nobody's.
     """
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="invites", db_index=False)
-    user = models.ForeignKey(User, models.PROTECT, related_name="invites", null=True, blank=True)
+    user = models.ForeignKey(
+        User, models.PROTECT, related_name="invites", null=True, blank=True, db_constraint=False
+    )
     email = models.EmailField(blank=True, db_index=True)
     init_permissions = ArrayField(models.CharField(max_length=32, choices=Permission.choices))
     token_hash = models.BinaryField(max_length=32, null=True, unique=True)

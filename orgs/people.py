@@ -68,30 +68,37 @@ def remove_member(*, member: Membership, held: Collection[str], actor: str) -> M
 
 @transaction.atomic
 def join(*, org_id: int, user: User, given: Collection[str]) -> Membership:
-    """The user as a member, who keeps what they had if they are one already."""
+    """The user as a member, by whichever way they come; 409 for who is one already.
+
+    What else invites them there is void from now on: it would change what they have.
+    """
     lock_org(org_id)
     member, made = Membership.objects.get_or_create(
         org_id=org_id, user=user, defaults={"permissions": list(given)}
     )
     if not made:
-        kept = () if member.deleted_at else member.permissions
-        member.permissions = [one for one in Permission.values if one in {*kept, *given}]
-        member.deleted_at = None
-        member.save(update_fields=["permissions", "deleted_at"])
+        _come_back(member, given)
+    Invite.objects.of_org(org_id).naming(user).update(deleted_at=Now())
     logger.info("%s joined and may %s", member, member.permissions)
     return member
 
 
+def _come_back(member: Membership, given: Collection[str]) -> None:
+    if member.deleted_at is None:
+        message = "They are a member already: change the membership."
+        raise ConflictError(message, code="IS_MEMBER", pointer="/user")
+    member.permissions, member.deleted_at = list(given), None
+    member.save(update_fields=["permissions", "deleted_at"])
+
+
 @transaction.atomic
-def join_by_domain(*, user: User, email_verified: bool) -> list[Membership]:
+def join_by_domain(*, user: User) -> list[Membership]:
     """The memberships that somebody gets who logs in from a captured domain.
 
     Only with an address that is verified, and only once: who has left, or was removed, is not
     taken in again.
     """
-    if not email_verified:
-        return []
-    domain = user.email.rpartition("@")[2].lower()
+    domain = user.verified_email.rpartition("@")[2].lower()
     captured = CaptiveDomain.objects.filter(domain=domain, enabled=True, org__deleted_at=None)
     joined = []
     for row in captured:
@@ -99,6 +106,12 @@ def join_by_domain(*, user: User, email_verified: bool) -> list[Membership]:
         if not Membership.objects.filter(org_id=row.org_id, user=user).exists():
             joined.append(join(org_id=row.org_id, user=user, given=row.default_permissions))
     return joined
+
+
+def may_invite(held: Collection[str], given: Collection[str]) -> bool:
+    """Whether somebody who holds this lets others in with that."""
+    allowed = permissions.allows(held, Permission.ADMIN)
+    return allowed and not permissions.exceeding(held, given)
 
 
 def _keep_an_owner(member: Membership) -> None:
@@ -115,7 +128,7 @@ def _keep_an_owner(member: Membership) -> None:
 
 
 def _revoke_invites_by(member: Membership, *, held: Collection[str]) -> None:
-    """Take back the open invites of a member that give more than the member has by now."""
+    """Take back the open invites of a member that they could not make any more."""
     for invite in Invite.objects.of_org(member.org_id).filter(invited_by=member):
-        if permissions.exceeding(held, invite.init_permissions):
+        if not may_invite(held, invite.init_permissions):
             Invite.objects.filter(pk=invite.pk).update(deleted_at=Now())

@@ -17,10 +17,29 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from config.errors import ConflictError
 from orgs import domains, invites, people
-from orgs.models import CaptiveDomain, Invite, Membership, Permission
+from orgs.models import CaptiveDomain, Invite, Membership, Permission, User
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
 
 EVERYTHING = (Permission.OWNER,)
+
+
+class ForSuperusers(ModelAdmin):
+    """An admin of what opens an organization: staff may look, and a superuser alone changes it.
+
+    Else whoever may add a membership could own everything.
+    """
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody else adds any."""
+        return bool(request.user.is_superuser and super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody else changes one."""
+        return bool(request.user.is_superuser and super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody else deletes one."""
+        return bool(request.user.is_superuser and super().has_delete_permission(request, obj))
 
 
 class PermissionsField(forms.MultipleChoiceField):
@@ -43,7 +62,7 @@ class MembershipForm(ServiceForm):
 
 
 @admin.register(Membership)
-class MembershipAdmin(SavedByService, SoftlyDeleted):
+class MembershipAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     """Who is in which organization."""
 
     form = MembershipForm
@@ -106,9 +125,16 @@ class InviteForm(ServiceForm):
         model = Invite
         fields = ("org", "init_permissions")
 
+    def clean_identifier(self) -> str:
+        """It; operators see all users, and may be told that there is no such one."""
+        identifier: str = self.cleaned_data["identifier"]
+        if invites.is_user_id(identifier) and not User.objects.filter(pk=identifier).exists():
+            raise forms.ValidationError(f"There is no user {identifier}.")
+        return identifier
+
 
 @admin.register(Invite)
-class InviteAdmin(SavedByService, SoftlyDeleted):
+class InviteAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     """Invites: made and revoked. The token of one for an address is shown once."""
 
     form = InviteForm
@@ -128,7 +154,7 @@ class InviteAdmin(SavedByService, SoftlyDeleted):
     @admin.display(description="for")
     def invitee(self, invite: Invite) -> str:
         """Whom it is for."""
-        return invite.email or str(invite.user)
+        return invite.email or str(invite.user or f"user {invite.user_id}")
 
     @admin.display(description="permissions")
     def shown_permissions(self, invite: Invite) -> str:
@@ -189,7 +215,7 @@ class CaptiveDomainForm(ServiceForm):
 
 
 @admin.register(CaptiveDomain)
-class CaptiveDomainAdmin(SavedByService, ModelAdmin):
+class CaptiveDomainAdmin(ForSuperusers, SavedByService, ModelAdmin):
     """Domains whose people join an organization by themselves. An empty one is given back."""
 
     form = CaptiveDomainForm

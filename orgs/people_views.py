@@ -94,6 +94,28 @@ class MemberView(OrgView):
         return reply(serializers.show_member(removed))
 
 
+class OwnMembershipView(OrgView):
+    """`/v1/orgs/{org_id}/members/self`."""
+
+    tag = "members"
+
+    @operation(
+        summary="Leave an organization",
+        description="Ends the membership of the person behind the key, and with it all their keys "
+        "there. 409 `LAST_OWNER` for the last owner. Not with a key that has limits.",
+        data=people_schemas.MEMBER,
+        refuses=(409,),
+    )
+    def delete(self, request: Request, org_id: int) -> Response:
+        """The former member."""
+        left = people.remove_member(
+            member=Membership.objects.select_related("user").get(pk=self.caller.member_id),
+            held=self.caller.permissions,
+            actor=str(self.caller),
+        )
+        return reply(serializers.show_member(left))
+
+
 class InvitesView(OrgView):
     """`/v1/orgs/{org_id}/members/invites`."""
 
@@ -122,7 +144,7 @@ class InviteView(OrgView):
         description="`identifier` is a user's id or an email address. Who is a member gets the "
         "permissions (`saved`); everybody else an invite of seven days (`invited`), which "
         "replaces an earlier one. One for an address has a token, shown in this answer only: pass "
-        "it on, for nothing is mailed.",
+        "it on, for nothing is mailed. Whether there is such a user, the answer does not tell.",
         body=people_schemas.CHANGED_PERMISSIONS,
         data=people_schemas.INVITED,
         refuses=(409,),
@@ -175,6 +197,8 @@ class OwnInvitesView(CallerView):
 
     @operation(
         summary="List the invites of the authenticated user",
+        description="Those for their id, and those for their address once an operator or a "
+        "provider of logins has vouched for it. Not with a key that has limits.",
         data=page_of(people_schemas.OWN_INVITE),
         query=paging.PARAMETERS,
     )
@@ -193,8 +217,9 @@ class AcceptInviteView(CallerView):
 
     @operation(
         summary="Accept an invite for the authenticated user",
-        description="404 for everything else: other people's invites, and those that are "
-        "accepted, revoked or expired.",
+        description="404 for everything else: other people's invites, those that are accepted, "
+        "revoked or expired, and those that who made them could not make any more. Not with a key "
+        "that has limits.",
         data=people_schemas.MEMBER,
     )
     def post(self, request: Request, invite_id: int) -> Response:
@@ -211,6 +236,11 @@ class DomainView(OrgView):
 
     tag = "settings"
 
+    def verified_email(self) -> str:
+        """The address by which a domain is captured; none where the key has limits."""
+        user = User.objects.get(pk=self.caller.user_id)
+        return "" if self.caller.is_limited else user.verified_email
+
     @operation(summary="Fetch captive domain settings", data=people_schemas.DOMAIN)
     def get(self, request: Request, org_id: int) -> Response:
         """The organization's captive domain."""
@@ -220,8 +250,8 @@ class DomainView(OrgView):
     @operation(
         summary="Create or update captive domain settings",
         description="Whoever logs in with a verified address of the domain joins with these "
-        "permissions, once. The domain is that of your own address; `null` gives it back. What is "
-        "left out stays.",
+        "permissions, once. The domain is that of your own verified address; `null` gives it "
+        "back. What is left out stays. A key that has limits captures none.",
         body=people_schemas.DOMAIN_CHANGES,
         data=people_schemas.DOMAIN,
         refuses=(409, 422),
@@ -233,6 +263,6 @@ class DomainView(OrgView):
             org_id=org_id,
             changes=body,
             held=self.caller.permissions,
-            email=User.objects.get(pk=self.caller.user_id).email,
+            email=self.verified_email(),
         )
         return reply(serializers.show_domain(org_id, row))

@@ -54,6 +54,7 @@ NEEDED: dict[str, Permission | None] = {
     f"GET {_ORG}/members/{{user_id}}": VIEWER,
     f"POST {_ORG}/members/{{user_id}}": ADMIN,
     f"DELETE {_ORG}/members/{{user_id}}": ADMIN,
+    f"DELETE {_ORG}/members/self": ANY_KEY,
     f"GET {_ORG}/keys": ADMIN,
     f"PUT {_ORG}/keys": ADMIN,
     f"GET {_ORG}/keys/{{id}}": ADMIN,
@@ -132,6 +133,14 @@ NEEDED: dict[str, Permission | None] = {
     "POST /v1/modack": OPERATOR,
     "POST /v1/sdk/{namespace}/pull": OPERATOR,
     "POST /v1/sdk/ack": OPERATOR,
+}
+# What acts for the person behind the key, who is in other organizations, too: no key may do it
+# that has limits.
+OF_THE_PERSON = {
+    "GET /v1/self/invites",
+    "POST /v1/self/invites/{invite_id}/accept",
+    "PUT /v1/orgs",
+    f"DELETE {_ORG}/members/self",
 }
 # All that a key may do that is bound to variants.
 HANDING_IN = {"POST /v1/ingress", "POST /v1/ingress/{variant}", "POST /v1/batch"}

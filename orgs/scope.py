@@ -10,13 +10,13 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.request import Request
 
-from config.addresses import client_address
 from config.api import ApiView
 from config.errors import NotFoundError
 from orgs import permissions
 from orgs.audit import acting
-from orgs.audit.acting import Actor, Via
+from orgs.audit.acting import Via
 from orgs.auth import Caller, KeyAuthentication
+from orgs.models import Membership
 
 
 class OrgRows(Protocol):
@@ -55,20 +55,9 @@ class CallerView(ApiView):
         self.caller = request.auth
         self.check_scope(kwargs)
         self.check_permission(request)
-        acting.be(self.make_actor(request))
+        acting.be(self.caller.as_actor(request, self.via))
         if self.manages and not acting.is_safe(request.method):
             acting.tell()
-
-    def make_actor(self, request: Request) -> Actor:
-        """The caller, as the audit shows them."""
-        return Actor(
-            actor=str(self.caller),
-            via=self.via,
-            user_id=self.caller.user_id,
-            key_id=self.caller.key_id,
-            address=client_address(request),
-            path=acting.shown_path(request.method, request.path),
-        )
 
     def check_scope(self, parameters: Mapping[str, Any]) -> None:
         """Refuses what the path names and the caller does not reach."""
@@ -88,6 +77,16 @@ class CallerView(ApiView):
             raise PermissionDenied("This key hands in actions of its variants, and nothing else.")
         if needed and not permissions.allows(self.caller.permissions, needed):
             raise PermissionDenied(f"This needs the permission {needed.value!r}.")
+        if self.caller.is_limited and operation in permissions.OF_THE_PERSON:
+            raise PermissionDenied(
+                "This acts for the person behind the key: it needs one without limits."
+            )
+
+    def memberships(self) -> QuerySet[Membership]:
+        """Those of the person behind the key; with limits, that in its organization only."""
+        rows: QuerySet[Membership] = Membership.objects.live()
+        rows = rows.filter(user_id=self.caller.user_id, org__deleted_at=None)
+        return rows.filter(org_id=self.caller.org_id) if self.caller.is_limited else rows
 
     def required_permission(self, method: str, path: str) -> str:
         """What the operation needs, for the OpenAPI document."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from orgs.models import ApiKey, CaptiveDomain, Invite, Membership, Organization, User
@@ -34,17 +35,16 @@ def show_key_with_member(key: ApiKey) -> dict[str, Any]:
     return show_key(key) | {"material": key.masked, "membership": member}
 
 
-def show_user(user: User) -> dict[str, Any]:
+def show_user(user: User, memberships: Iterable[Membership]) -> dict[str, Any]:
     """A person and where they are a member."""
-    memberships = [
-        {"org_id": str(member.org_id), "permissions": member.permissions}
-        for member in user.memberships.filter(deleted_at=None, org__deleted_at=None)
-    ]
     return {
         "id": str(user.pk),
         "name": user.name,
         "email": user.email,
-        "memberships": memberships,
+        "memberships": [
+            {"org_id": str(member.org_id), "permissions": member.permissions}
+            for member in memberships
+        ],
         "deleted_at": None,
     }
 

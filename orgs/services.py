@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.text import slugify
@@ -55,10 +56,11 @@ def create_key(
     # A member who is just being removed gets no key that would open again when they come back.
     member = lock_member(member)
     given = limits.permissions
-    held = member.permissions if held is None else held
-    if given is None and permissions.exceeding(held, member.permissions):
+    if given is None and held is not None:
         given = sorted(held)
-    check_grant(held=held, given=given or (), pointer="/permissions")
+    check_grant(
+        held=member.permissions if held is None else held, given=given or (), pointer="/permissions"
+    )
     material = KEY_PREFIX + secrets.token_hex(20)
     key = ApiKey.objects.create(
         org_id=member.org_id,
@@ -157,10 +159,20 @@ def find_free_slug(name: str) -> str:
 
 @transaction.atomic
 def create_org(*, user_id: int, name: str, slug: str | None) -> tuple[Organization, ApiKey, str]:
-    """A new organization that the user owns, and a key of theirs for it with its secret."""
-    org = Organization(name=name, slug=slug or find_free_slug(name))
+    """A new organization that the user owns, and a key of theirs for it with its secret.
+
+    409 where they have made as many as a person may, whoever owns those now.
+    """
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    if user.made_orgs.count() >= settings.ORGANIZATIONS_PER_USER:
+        raise ConflictError(
+            f"You have made {settings.ORGANIZATIONS_PER_USER} organizations, as many as a person "
+            "may here. Whoever runs this Waybill can make more.",
+            code="TOO_MANY_ORGANIZATIONS",
+        )
+    org = Organization(name=name, slug=slug or find_free_slug(name), created_by=user)
     _save_slug(org)
-    member = Membership.objects.create(org=org, user_id=user_id, permissions=[Permission.OWNER])
+    member = Membership.objects.create(org=org, user=user, permissions=[Permission.OWNER])
     key, material = create_key(member=member, description="first key")
     return org, key, material
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("v1/orgs/<id:org_id>/keys", views.KeysView.as_view()),
     path("v1/orgs/<id:org_id>/keys/<id:id>", views.KeyView.as_view()),
     path(_MEMBERS, people_views.MembersView.as_view()),
+    path(f"{_MEMBERS}/self", people_views.OwnMembershipView.as_view()),
     path(f"{_MEMBERS}/<id:user_id>", people_views.MemberView.as_view()),
     path(f"{_MEMBERS}/invites", people_views.InvitesView.as_view()),
     path(f"{_MEMBERS}/invites/<str:identifier>", people_views.InviteView.as_view()),

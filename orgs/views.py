@@ -24,7 +24,8 @@ class OrgsView(CallerView):
     @operation(
         summary="Create an organization",
         description="The person behind the key owns it. The answer has a key for it, whose secret "
-        "is shown this once.",
+        "is shown this once. 409 `TOO_MANY_ORGANIZATIONS` where they have made as many as a person "
+        "may. Not with a key that has limits.",
         body=people_schemas.NEW_ORG,
         data=people_schemas.CREATED_ORG,
         refuses=(409,),
@@ -40,13 +41,14 @@ class OrgsView(CallerView):
 
     @operation(
         summary="List the organizations of the authenticated user",
+        description="Where the person behind the key is a member; a key that has limits shows its "
+        "own organization only.",
         data=page_of(people_schemas.OWN_ORG),
         query=paging.PARAMETERS,
     )
     def get(self, request: Request) -> Response:
         """Where the person behind the key is a member, and with which permissions."""
-        rows = Membership.objects.live().filter(user_id=self.caller.user_id, org__deleted_at=None)
-        rows, show = rows.select_related("org"), serializers.show_own_org
+        rows, show = self.memberships().select_related("org"), serializers.show_own_org
         fields = {"id": "org_id", "name": "org__name", "slug": "org__slug"}
         return reply(paging.answer_page(request, rows, show, fields=fields))
 
@@ -98,7 +100,7 @@ class KeysView(OrgView):
             description=body["description"],
             expires_at=expires_at,
             limits=services.Limits(body.get("permissions"), body.get("variants")),
-            held=self.caller.permissions,
+            held=self.caller.limit,
         )
         return reply(serializers.show_key(key) | {"material": material})
 
@@ -175,7 +177,12 @@ class SelfView(CallerView):
 
     tag = "users"
 
-    @operation(summary="Fetch the user data of the authenticated user", data=schemas.SELF)
+    @operation(
+        summary="Fetch the user data of the authenticated user",
+        description="A key that has limits shows the membership in its own organization only.",
+        data=schemas.SELF,
+    )
     def get(self, request: Request) -> Response:
         """The person behind the key."""
-        return reply(serializers.show_user(User.objects.get(pk=self.caller.user_id)))
+        user = User.objects.get(pk=self.caller.user_id)
+        return reply(serializers.show_user(user, self.memberships()))

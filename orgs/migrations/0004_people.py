@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invite',
             name='user',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invites', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invites', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddConstraint(
             model_name='captivedomain',
@@ -117,4 +117,16 @@ class Migration(migrations.Migration):
             model_name='invite',
             constraint=models.CheckConstraint(condition=models.Q(('init_permissions__contained_by', ['owner', 'admin', 'editor', 'operator', 'viewer'])), name='invite_permissions_known'),
         ),
+        migrations.AddField(
+            model_name='organization',
+            name='created_by',
+            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='made_orgs', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='user',
+            name='email_verified_at',
+            field=models.DateTimeField(blank=True, editable=False, null=True),
+        ),
+        # Until now, operators have made all of them.
+        migrations.RunSQL("UPDATE orgs_user SET email_verified_at = created_at", migrations.RunSQL.noop),
     ]

@@ -19,7 +19,7 @@ from agents.protocol import (
     PARSE_ERROR,
     UNSUPPORTED_VERSION,
 )
-from orgs.models import ApiKey, Organization, User
+from orgs.models import ApiKey, AuditEntry, Organization, User
 from tests import factories
 from tests.agents.agent import META, Agent, refusal
 
@@ -335,6 +335,23 @@ def test_there_are_no_prompts_and_no_resources(agent):
 )
 def test_listening_is_refused_where_it_is_asked_wrongly(agent, params, headers, status):
     assert agent.ask("subscriptions/listen", params, **headers).status_code == status
+
+
+# --- whose changes they are -----------------------------------------------------------------------
+
+
+def test_what_a_call_changes_is_changed_by_its_key(acme, agent, tool, settings):
+    settings.MCP_WAIT_SECONDS = 0
+    agent.call("count", {"n": 1})
+
+    # The first action without a destination makes the sink.
+    entry = AuditEntry.objects.filter(kind="destination").latest("pk")
+    caller = acme.keys.get()
+    assert (entry.event, entry.actor, entry.via) == ("created", f"key {caller.pk}", "api")
+    assert (entry.key_id, entry.user_id) == (caller.pk, caller.member.user_id)
+    assert (entry.address, entry.path) == ("127.0.0.1", "POST /mcp/acme")
+    factories.make_org("Next")
+    assert AuditEntry.objects.latest("pk").via == "database"
 
 
 # --- the database ---------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from django.db import OperationalError, connection, transaction
 from destinations import rotation, services, signing_keys
 from destinations.models import Credential
 from orgs import encryption
-from orgs.models import SigningKey
+from orgs.audit import acting
+from orgs.models import AuditEntry, SigningKey
 from tests import factories
 from tests.dispatch.background import wait_until
 from tests.dispatch.concurrency import at_once
@@ -242,3 +243,16 @@ def test_as_an_operator_breaks_it_off_it_ends_with_130(
     log = (tmp_path / "rotate_secrets.log").read_text()
     assert "Broken off. What was done stays done" in log
     assert "Traceback" not in log
+
+
+def test_each_row_is_told_to_be_changed_by_who_runs_it(stored, monkeypatch):
+    monkeypatch.setattr("getpass.getuser", lambda: "grace")
+    newest = AuditEntry.objects.latest("pk").pk
+    with acting.at_the_command_line(["manage.py", "rotate_secrets"]):
+        run()
+
+    made = AuditEntry.objects.filter(pk__gt=newest)
+    assert len(made) == 6
+    assert {(one.actor, one.via, one.path) for one in made} == {
+        ("grace at the command line", "command", "manage.py rotate_secrets")
+    }

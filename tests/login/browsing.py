@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 import time
+from urllib.parse import urlsplit
 
+import requests
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.conf import settings
@@ -13,6 +16,7 @@ from django.urls import reverse
 
 PASSWORD = "correct horse battery staple"
 WRONG = "incorrect horse battery staple"
+START = reverse("openid_connect_login", args=["corp"])
 
 
 class Browser(Client):
@@ -55,3 +59,21 @@ def code_of(secret, step=0):
 
 def factor_of(user, kind=Authenticator.Type.TOTP):
     return Authenticator.objects.get(user=user, type=kind)
+
+
+def leave(browser, **query):
+    """The provider's address that the page leads to."""
+    page = browser.post(START, query_params=query).content.decode()
+    return html.unescape(re.search(r'content="0;url=([^"]+)"', page).group(1))
+
+
+def come_back(address):
+    """The path that the provider sends the browser to."""
+    there = requests.get(address, allow_redirects=False, timeout=5)
+    back = urlsplit(there.headers["Location"])
+    return f"{back.path}?{back.query}"
+
+
+def log_in(browser, **query):
+    """What the provider's login leads to."""
+    return browser.get(come_back(leave(browser, **query)))

@@ -9,6 +9,7 @@ from django.test import Client
 
 from orgs.models import User
 from tests.login.browsing import PASSWORD, Browser
+from tests.login.oidc_server import CLIENT_ID, CLIENT_SECRET, OidcServer
 
 
 @pytest.fixture
@@ -39,6 +40,22 @@ def strict(db):
 def mail(settings):
     """Mail is sent, to where `mailoutbox` keeps it."""
     settings.HAS_MAIL = True
+
+
+@pytest.fixture
+def provider(settings):
+    """A provider of OpenID Connect, by whom one logs in."""
+    server = OidcServer()
+    app = {
+        "provider_id": "corp",
+        "name": "Corp",
+        "client_id": CLIENT_ID,
+        "secret": CLIENT_SECRET,
+        "settings": {"server_url": server.issuer},
+    }
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
+    yield server
+    server.close()
 
 
 class Clock:

@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from orgs import invites
 from orgs.models import CaptiveDomain, Invite, Membership, User
+from tests import factories
+from tests.client import ApiClient
 from tests.dispatch.concurrency import at_once
 from tests.login.browsing import PASSWORD, Browser
 from tests.login.test_oidc import log_in, provider
@@ -58,6 +60,9 @@ def test_a_newcomer_chooses_a_password_and_has_joined(acme, token, browser):
         True,
     )
     assert Membership.objects.get(user=user).permissions == ["operator"]
+    # Who invited had the link as well: it shows nothing about the address.
+    assert user.email_verified_at is None
+    assert reverse("login_keys") in text_of(answer)
     # And is logged in, in a session of their own.
     assert browser.get(reverse("mfa_index")).status_code == 200
 
@@ -90,6 +95,37 @@ def test_the_page_does_not_tell_who_has_a_login(acme, token, browser, form):
     User.objects.create_user("grace@example.com", PASSWORD)
 
     assert see() == unknown
+
+
+def test_who_has_made_a_login_with_an_address_of_others_gets_none_of_their_invites(
+    acme, globex, token, browser
+):
+    follow(browser, token)
+    browser.post(HERE, NEW)
+    member = Membership.objects.get(user__email="grace@example.com")
+    squatter = ApiClient(acme, factories.make_key(acme, member=member))
+    theirs = factories.make_invite(globex, "grace@example.com").invite
+
+    assert squatter.data(squatter.get("/v1/self/invites"))["count"] == 0
+    assert squatter.post(f"/v1/self/invites/{theirs.pk}/accept").status_code == 404
+    browser.post(HERE)
+    assert not globex.memberships.filter(user=member.user).exists()
+
+
+@pytest.mark.parametrize("spoil", ["member", "maker"])
+def test_an_invitation_that_would_change_a_membership_or_nobody_stands_for_is_void(
+    acme, browser, spoil
+):
+    user = User.objects.create_user("grace@example.com", PASSWORD)
+    browser.log_in(user.email)
+    follow(browser, factories.make_invite(acme, user.email, "admin").token)
+    if spoil == "member":
+        acme.memberships.create(user=user, permissions=["viewer"])
+    else:
+        acme.memberships.update(permissions=["editor"])
+
+    assert browser.post(HERE).status_code == 404
+    assert not acme.memberships.filter(user=user, permissions=["admin"]).exists()
 
 
 def test_somebody_else_does_not_join(acme, token, inside, boss):

@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-import html
-import re
 import time
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-import requests
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
 from config import providers
 from config.settings import env
-from orgs.models import User
-from tests.login.browsing import Browser, code_of
-from tests.login.oidc_server import CLIENT_ID, CLIENT_SECRET, OidcServer
+from orgs.models import ApiKey, User
+from tests import factories
+from tests.client import ApiClient
+from tests.login.browsing import PASSWORD, START, Browser, code_of, come_back, leave, log_in
+from tests.login.oidc_server import CLIENT_ID
 
-START = reverse("openid_connect_login", args=["corp"])
 CALLBACK = reverse("openid_connect_callback", args=["corp"])
 ADMIN = reverse("admin:index")
-
-
-@pytest.fixture
-def provider(settings):
-    server = OidcServer()
-    app = {
-        "provider_id": "corp",
-        "name": "Corp",
-        "client_id": CLIENT_ID,
-        "secret": CLIENT_SECRET,
-        "settings": {"server_url": server.issuer},
-    }
-    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
-    yield server
-    server.close()
-
-
-def leave(browser, **query):
-    """The provider's address that the page leads to."""
-    page = browser.post(START, query_params=query).content.decode()
-    return html.unescape(re.search(r'content="0;url=([^"]+)"', page).group(1))
-
-
-def come_back(address):
-    """The path that the provider sends the browser to."""
-    there = requests.get(address, allow_redirects=False, timeout=5)
-    back = urlsplit(there.headers["Location"])
-    return f"{back.path}?{back.query}"
-
-
-def log_in(browser, **query):
-    return browser.get(come_back(leave(browser, **query)))
 
 
 def assert_refused(answer, browser, status=401):
@@ -93,7 +61,7 @@ def test_a_user_whose_address_is_verified_is_let_in_and_stays_linked(provider, b
 def test_what_an_invites_link_has_let_somebody_set_before_opens_nothing_any_more(
     provider, boss, browser
 ):
-    User.objects.update(is_staff=False)
+    User.objects.update(email_verified_at=None)
     Authenticator.objects.create(user=boss, type=Authenticator.Type.TOTP, data={"secret": "x"})
     elsewhere = Client()
     elsewhere.force_login(boss)
@@ -105,6 +73,37 @@ def test_what_an_invites_link_has_let_somebody_set_before_opens_nothing_any_more
     assert not boss.has_usable_password()
     assert not Authenticator.objects.exists()
     assert "login" in elsewhere.get("/accounts/password/change/").url
+    # From now on it is theirs for certain, and nothing is taken from them any more.
+    assert boss.verified_email == boss.email
+    boss.set_password(PASSWORD)
+    boss.save()
+    log_in(Browser())
+    boss.refresh_from_db()
+    assert boss.has_usable_password()
+
+
+def test_whose_address_an_operator_has_given_keeps_their_password(provider, boss, browser):
+    User.objects.update(is_staff=False, is_superuser=False)
+
+    log_in(browser)
+
+    boss.refresh_from_db()
+    assert boss.check_password(PASSWORD)
+
+
+def test_a_key_from_before_does_nothing_for_whoever_has_the_address(provider, boss, acme, globex):
+    User.objects.filter(pk=boss.pk).update(email_verified_at=None)
+    member = globex.memberships.create(user=boss, permissions=["owner"])
+    former = ApiClient(globex, factories.make_key(globex, member=member))
+    ApiKey.objects.update(created_at=Now() - timedelta(minutes=1))
+    invited = factories.make_invite(acme, boss.email).invite
+
+    log_in(Browser())
+
+    current = ApiClient(globex, factories.make_key(globex, member=member))
+    assert former.get("~/destinations").status_code == 200
+    assert former.post(f"/v1/self/invites/{invited.pk}/accept").status_code == 403
+    assert current.data(current.get("/v1/self/invites"))["count"] == 1
 
 
 def test_one_is_led_to_where_one_was_going_and_nowhere_else(provider, boss, browser):
@@ -211,7 +210,7 @@ def test_an_address_that_somebody_else_has_got_there_links_nobody(provider, boss
 def test_who_is_no_staff_reads_so(provider, acme, browser):
     provider.person["email"] = acme.memberships.get().user.email
 
-    answer = browser.get(come_back(leave(browser)), follow=True)
+    answer = browser.get(come_back(leave(browser, next=ADMIN)), follow=True)
 
     assert answer.status_code == 403
     assert "This is for operators" in answer.content.decode()

@@ -96,7 +96,8 @@ def test_who_is_no_staff_reads_so_instead_of_going_round_in_circles(browser, acm
     user.set_password(PASSWORD)
     user.save()
 
-    answer = browser.log_in(user.email, follow=True)
+    data = {"login": user.email, "password": PASSWORD, "next": reverse("admin:index")}
+    answer = browser.send("account_login", data, follow=True)
 
     assert answer.status_code == 403
     assert len(answer.redirect_chain) == 2

@@ -34,3 +34,4 @@ def _no_jobs_left(request):
 @pytest.fixture
 def short_slices(monkeypatch):
     monkeypatch.setattr(usage, "SLICE", 4)
+    monkeypatch.setattr(usage, "SLICES_AT_ONCE", 2)

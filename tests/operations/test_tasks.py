@@ -11,8 +11,10 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from dispatch.models import ActionRecord, IdempotencyKey
-from operations import services, tasks
+from operations import chores, services, tasks
 from operations.models import BulkOperation, Chore
+from orgs.models import AuditEntry
+from tests import factories
 from tests.factories import make_over, start_bulk
 from tests.operations.jobs import make_context, make_job, statuses, take_job
 
@@ -64,6 +66,19 @@ def test_a_chore_runs_and_its_result_is_kept(acme, name):
     chore = Chore.objects.get()
     assert (chore.name, chore.result, chore.trouble) == (name, result, "")
     assert chore.seconds is not None
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_a_chore_changes_is_its_own(acme, name, monkeypatch):
+    def run(*_):
+        factories.make_org(f"Of {name}")
+        return {}
+
+    monkeypatch.setattr(chores, "run", run)
+    app.tasks[name].func(make_context(), timestamp=0)
+
+    entry = AuditEntry.objects.filter(kind="organization").latest("pk")
+    assert (entry.actor, entry.via, entry.path) == ("the worker", "job", name)
 
 
 def test_a_chore_is_told_when_its_worker_ends(acme):

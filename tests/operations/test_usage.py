@@ -80,39 +80,94 @@ def test_versions_of_a_variant_are_counted_together(acme, webhook):
     assert counted() == {(acme.pk, "count", TODAY): (2, 0, 0, 0, 7 + 4)}
 
 
-def test_slices_of_which_all_is_over_are_looked_at_no_more(acme, definition, short_slices):
+def test_what_is_over_is_looked_at_no_more(acme, definition, short_slices):
     made = [make_record(acme) for _ in range(12)]
     usage.roll_up(never)
     for record in made[:-5]:
         end(record)
     usage.roll_up(never)
+
+    assert kept() == [record.pk for record in made[-5:]]
     for record in made[-5:]:
         end(record)
-    open_before = UsageSlice.objects.count()
+    usage.roll_up(never)
+    assert counted() == from_records()
+    assert not UsageSlice.objects.exists()
+
+
+def test_what_is_counted_as_over_is_not_read_again(acme, definition, short_slices):
+    made = [make_record(acme) for _ in range(10)]
+    for record in made[::2]:
+        end(record)
+    usage.roll_up(never)
+    before = counted()
+    for record in made[::2]:
+        move(record, completed_at=days_ago(1))
     usage.roll_up(never)
 
-    assert counted() == from_records()
-    # The last one is not full, unless it happens to be.
-    assert UsageSlice.objects.count() <= 1 < open_before
+    assert counted() == before
+    assert kept() == [record.pk for record in made[1::2]]
+
+
+def kept():
+    """The ids of the actions that are not counted as over."""
+    slices = UsageSlice.objects.values_list("unfinished", flat=True)
+    return [record_id for each in slices for record_id in each]
+
+
+def stopping(after):
+    """Whether to stop, as somebody says who is asked so often before."""
+    answers = iter([False] * after)
+    return lambda: next(answers, True)
 
 
 def test_a_run_that_is_stopped_is_gone_on_with(acme, definition, short_slices):
     made = [make_record(acme) for _ in range(20)]
     usage.roll_up(never)
-    as_of = days_ago(1)
-    UsageProgress.objects.update(as_of=as_of)
-    for record in made:
+    for record in made[::2]:
         end(record)
-        make_record(acme)
+    positions = []
+    while not positions or positions[-1]:
+        # One step, of two slices.
+        usage.roll_up(stopping(after=1))
+        positions.append(UsageProgress.objects.get().next_slice)
 
-    for _ in range(40):
-        answers = iter([False, True, True, True])
-        usage.roll_up(lambda answers=answers: next(answers, True))
+    assert len(positions) > 2
+    assert positions[:-1] == sorted(set(positions[:-1]))
     assert counted() == from_records()
-    assert UsageProgress.objects.get().as_of == as_of
 
+
+def test_a_round_says_when_it_began_however_many_runs_it_takes(
+    acme, definition, short_slices, monkeypatch
+):
+    for _ in range(20):
+        make_record(acme)
+    moments = [days_ago(9 - number) for number in range(9)]
+    clock = iter(moments)
+    monkeypatch.setattr(usage, "_read_clock", lambda: next(clock))
     usage.roll_up(never)
-    assert UsageProgress.objects.get().as_of > as_of
+    assert UsageProgress.objects.get().as_of == moments[0]
+
+    usage.roll_up(stopping(after=1))
+    while UsageProgress.objects.get().next_slice:
+        assert UsageProgress.objects.get().as_of == moments[0]
+        usage.roll_up(stopping(after=1))
+
+    assert UsageProgress.objects.get().as_of == moments[1]
+    assert next(clock) > moments[2]
+
+
+def test_a_round_in_which_not_all_is_counted_as_accepted_says_nothing(acme, record, monkeypatch):
+    usage.roll_up(never)
+    before = UsageProgress.objects.get().as_of
+    end(record)
+    monkeypatch.setattr(usage, "_find_horizon", lambda stop: None)
+
+    report = usage.roll_up(never)
+
+    assert report.trouble == usage.NOBODY_ENDS
+    assert counted() == from_records()
+    assert UsageProgress.objects.get().as_of == before
 
 
 def test_a_step_that_fails_leaves_no_half_of_it(acme, record, monkeypatch):
@@ -127,7 +182,7 @@ def test_a_step_that_fails_leaves_no_half_of_it(acme, record, monkeypatch):
     usage.roll_up(never)
     end(record)
     with monkeypatch.context() as broken:
-        broken.setattr(UsageSlice, "save", fail)
+        broken.setattr(UsageProgress, "save", fail)
         with pytest.raises(ZeroDivisionError):
             usage.roll_up(never)
     usage.roll_up(never)

@@ -8,8 +8,9 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from orgs.auth import find_caller
-from orgs.models import ApiKey, Membership, Organization, User
+from orgs.models import ApiKey, AuditEntry, Membership, Organization, User
 from tests import factories
+from tests.routes import make_rows
 
 PASSWORD = "correct horse battery staple"
 
@@ -26,6 +27,21 @@ def test_every_list_opens(admin_client, acme, model):
     name = f"{model._meta.app_label}_{model._meta.model_name}"
 
     assert admin_client.get(reverse(f"admin:{name}_changelist")).status_code == 200
+
+
+def test_no_page_that_is_only_asked_for_changes_anything(admin_client, acme):
+    make_rows(acme)
+    newest = AuditEntry.objects.latest("pk").pk
+
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        rows = model._default_manager.values_list("pk", flat=True)[:1]
+        pages = [(way, [pk]) for pk in rows for way in ("change", "history", "delete")]
+        for way, arguments in [("changelist", []), ("add", []), *pages]:
+            answer = admin_client.get(reverse(f"{name}_{way}", args=arguments))
+            assert answer.status_code in (200, 302, 403)
+
+    assert not AuditEntry.objects.filter(pk__gt=newest)
 
 
 def test_groups_have_no_page():
@@ -112,7 +128,15 @@ def test_a_user_is_added_with_the_email_in_lower_case(admin_client):
     }
     admin_client.post(reverse("admin:orgs_user_add"), data)
 
-    assert User.objects.get(email="bob@example.com").check_password(PASSWORD)
+    bob = User.objects.get(email="bob@example.com")
+    assert bob.check_password(PASSWORD)
+    # Whoever makes them vouches for the address, and later changes do not.
+    assert bob.verified_email == "bob@example.com"
+    User.objects.filter(pk=bob.pk).update(email_verified_at=None)
+    change = reverse("admin:orgs_user_change", args=[bob.pk])
+    admin_client.post(change, {"email": "rob@example.com", "is_active": "on"})
+    bob.refresh_from_db()
+    assert (bob.email, bob.verified_email) == ("rob@example.com", "")
 
 
 def test_a_users_page_shows_nothing_of_the_password(admin_client, acme):

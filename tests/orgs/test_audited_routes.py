@@ -19,6 +19,8 @@ NOT_AUDITED = {
 }
 MANAGING = [route for route in ROUTES if route.view.manages and not acting.is_safe(route.method)]
 
+READING = [route for route in ROUTES if acting.is_safe(route.method)]
+
 
 def prepare(route, api, acme, rows):
     """Have it so that the example of the route changes something."""
@@ -44,6 +46,8 @@ def prepare(route, api, acme, rows):
 @pytest.mark.parametrize("route", MANAGING, ids=str)
 def test_it_tells_who_did_it(route, api, acme):
     rows = make_rows(acme)
+    # Who leaves is not the last.
+    factories.make_member(acme, "owner")
     prepare(route, api, acme, rows)
     newest = AuditEntry.objects.latest("id").pk
 
@@ -62,6 +66,17 @@ def test_it_tells_who_did_it(route, api, acme):
     # Other routes are about the caller's other organizations.
     assert {one.org_id for one in made} == {acme.pk} or "{org_id}" not in route.path
     assert {one.path for one in made} == {f"{route.method} {route.fill(rows)}"}
+
+
+@pytest.mark.parametrize("route", READING, ids=str)
+def test_what_only_reads_changes_nothing(route, api, acme):
+    rows = make_rows(acme)
+    newest = AuditEntry.objects.latest("id").pk
+
+    answer = api.call(route.method, route.fill(rows), route.example)
+
+    assert answer.status_code == 200, answer.content
+    assert not AuditEntry.objects.filter(pk__gt=newest)
 
 
 def test_what_is_left_out_is_there():

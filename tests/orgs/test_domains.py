@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from orgs import domains, people
 from orgs.models import CaptiveDomain, Organization, User
@@ -129,6 +130,16 @@ def test_settings_of_the_wrong_shape_are_refused(api, body, pointer):
     assert not CaptiveDomain.objects.exists()
 
 
+def test_nobody_captures_a_domain_by_an_address_that_is_not_shown_to_be_theirs(api):
+    User.objects.update(email_verified_at=None)
+
+    for body in ({"enabled": True}, {"domain": "acme.example", "enabled": True}):
+        answer = api.post(URL, body)
+        assert answer.status_code == 422
+        assert codes(answer)[0][0] in ("DOMAIN_MISSING", "DOMAIN_NOT_YOURS")
+    assert not CaptiveDomain.objects.exists()
+
+
 def test_an_admin_lets_no_owners_in(acme):
     member = factories.make_member(acme, "admin", email="admin@acme.example")
     admin = ApiClient(acme, factories.make_key(acme, member=member))
@@ -150,12 +161,12 @@ def test_an_admin_does_not_switch_on_what_an_owner_has_set(api, acme):
 
 def test_whoever_has_a_verified_address_there_joins_once(acme):
     captured(acme, "acme.example", default_permissions=["operator"])
-    bob = User.objects.create_user("bob@acme.example")
+    bob = factories.make_user("bob@acme.example")
 
-    (member,) = people.join_by_domain(user=bob, email_verified=True)
+    (member,) = people.join_by_domain(user=bob)
 
     assert (member.org, member.user, member.permissions) == (acme, bob, ["operator"])
-    assert people.join_by_domain(user=bob, email_verified=True) == []
+    assert people.join_by_domain(user=bob) == []
 
 
 @pytest.mark.parametrize(
@@ -172,36 +183,36 @@ def test_whoever_has_a_verified_address_there_joins_once(acme):
 )
 def test_nobody_else_joins(acme, email, verified):
     captured(acme, "acme.example")
-    bob = User.objects.create_user(email)
+    bob = factories.make_user(email, email_verified_at=Now() if verified else None)
 
-    assert people.join_by_domain(user=bob, email_verified=verified) == []
+    assert people.join_by_domain(user=bob) == []
     assert not bob.memberships.exists()
 
 
 def test_nobody_joins_where_it_is_not_enabled_or_the_organization_is_gone(acme):
     row = captured(acme, "acme.example", enabled=False)
-    bob = User.objects.create_user("bob@acme.example")
-    assert people.join_by_domain(user=bob, email_verified=True) == []
+    bob = factories.make_user("bob@acme.example")
+    assert people.join_by_domain(user=bob) == []
     CaptiveDomain.objects.update(enabled=True)
     Organization.objects.update(deleted_at=row.created_at)
 
-    assert people.join_by_domain(user=bob, email_verified=True) == []
+    assert people.join_by_domain(user=bob) == []
 
 
 def test_who_was_removed_is_not_taken_in_again(acme):
     captured(acme, "acme.example")
-    bob = User.objects.create_user("bob@acme.example")
-    (member,) = people.join_by_domain(user=bob, email_verified=True)
+    bob = factories.make_user("bob@acme.example")
+    (member,) = people.join_by_domain(user=bob)
     people.remove_member(member=member, held=["owner"], actor="tests")
 
-    assert people.join_by_domain(user=bob, email_verified=True) == []
+    assert people.join_by_domain(user=bob) == []
 
 
 def test_who_is_a_member_keeps_what_they_have(acme):
     captured(acme, "acme.example", default_permissions=["admin"])
     member = factories.make_member(acme, "viewer", email="bob@acme.example")
 
-    assert people.join_by_domain(user=member.user, email_verified=True) == []
+    assert people.join_by_domain(user=member.user) == []
     member.refresh_from_db()
     assert member.permissions == ["viewer"]
 

@@ -189,13 +189,13 @@ def test_a_key_is_shut_even_where_only_the_membership_ended(api, acme, owner):
     assert api.get("/v1/self").status_code == 401
 
 
-def test_joining_twice_adds_up(acme):
+def test_a_member_does_not_join_once_more(acme):
     bob = factories.make_member(acme, "operator")
 
-    assert people.join(org_id=acme.pk, user=bob.user, given=["editor"]).permissions == [
-        "editor",
-        "operator",
-    ]
+    with pytest.raises(ConflictError, match="member already"):
+        people.join(org_id=acme.pk, user=bob.user, given=["editor"])
+    bob.refresh_from_db()
+    assert bob.permissions == ["operator"]
 
 
 def test_nobody_joins_an_organization_that_is_deleted(acme, owner):
@@ -235,18 +235,78 @@ def test_an_owner_of_another_organization_does_not_count(api, acme, globex, owne
     assert codes(api.delete(f"~/members/{owner.user_id}")) == [("LAST_OWNER", None)]
 
 
-def test_who_loses_a_permission_loses_the_invites_that_give_it(api, acme):
-    bob = factories.make_member(acme, "admin")
-    bobs = ApiClient(acme, factories.make_key(acme, member=bob))
-    for name, permission in (("high", "admin"), ("low", "viewer")):
-        bobs.put(f"~/members/invites/{name}@people.example", {"permissions": [permission]})
+def test_who_may_not_invite_any_more_loses_the_invites_that_they_made(api, acme):
+    bob, eve = (factories.make_member(acme, "admin") for _ in range(2))
+    for member, name in ((bob, "one"), (bob, "other"), (eve, "third")):
+        client = ApiClient(acme, factories.make_key(acme, member=member))
+        client.put(f"~/members/invites/{name}@people.example", {"permissions": ["viewer"]})
 
     api.post(f"~/members/{bob.user_id}", {"permissions": ["viewer"]})
     page = api.data(api.get("~/members/invites"))
-    assert [item["email"] for item in page["items"]] == ["low@people.example"]
+    assert [item["email"] for item in page["items"]] == ["third@people.example"]
 
-    api.delete(f"~/members/{bob.user_id}")
+    api.delete(f"~/members/{eve.user_id}")
     assert api.data(api.get("~/members/invites"))["count"] == 0
+
+
+# --- leaving -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("permissions", [["admin"], ["viewer"], []])
+def test_anybody_leaves_their_organization(api, acme, globex, permissions):
+    bob = factories.make_member(acme)
+    bob.permissions = permissions
+    bob.save()
+    there = globex.memberships.create(user=bob.user, permissions=["viewer"])
+    bobs = ApiClient(acme, factories.make_key(acme, member=bob))
+    globexs = ApiClient(globex, factories.make_key(globex, member=there))
+
+    left = bobs.data(bobs.delete("~/members/self/"))
+
+    assert (left["id"], left["email"], left["permissions"]) == (
+        str(bob.pk),
+        bob.user.email,
+        permissions,
+    )
+    assert left["deleted_at"]
+    assert bobs.delete("~/members/self").status_code == 401
+    assert api.get(f"~/members/{bob.user_id}").status_code == 404
+    # Elsewhere they stay.
+    assert globexs.data(globexs.get("/v1/self"))["memberships"] == [
+        {"org_id": str(globex.pk), "permissions": ["viewer"]}
+    ]
+
+
+def test_the_last_owner_does_not_leave(api, acme, owner):
+    factories.make_member(acme, "admin")
+
+    answer = api.delete("~/members/self")
+
+    assert (answer.status_code, codes(answer)) == (409, [("LAST_OWNER", None)])
+    factories.make_member(acme, "owner")
+    assert api.delete("~/members/self").status_code == 200
+
+
+def test_nobody_leaves_another_organization(api, acme, globex, owner):
+    theirs = globex.memberships.create(user=owner.user, permissions=["viewer"])
+
+    assert api.delete(f"/v1/orgs/{globex.pk}/members/self").status_code == 404
+    theirs.refresh_from_db()
+    assert theirs.deleted_at is None
+
+
+@pytest.mark.parametrize(
+    "limits", [{"permissions": ["admin"]}, {"variants": ["count"]}], ids=["permissions", "variants"]
+)
+def test_a_key_with_limits_does_not_make_its_person_leave(acme, limits):
+    bob = factories.make_member(acme, "admin")
+    material = factories.make_key(acme, member=bob, limits=services.Limits(**limits))
+
+    answer = ApiClient(acme, material).delete("~/members/self")
+
+    assert (answer.status_code, codes(answer)) == (403, [("FORBIDDEN", None)])
+    bob.refresh_from_db()
+    assert bob.deleted_at is None
 
 
 def in_threads(*calls):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from config.errors import ConflictError
+from orgs import services
 from orgs.models import Organization
 from tests import factories
 from tests.client import ApiClient, codes
+from tests.dispatch.concurrency import at_once
 
 
 def test_who_makes_an_organization_owns_it_and_gets_a_key_for_it(api, acme):
@@ -22,6 +25,55 @@ def test_who_makes_an_organization_owns_it_and_gets_a_key_for_it(api, acme):
     assert own.data(own.get("~")) == {name: made[name] for name in made if name != "key"}
     # And the key that made it opens nothing there.
     assert api.get(f"/v1/orgs/{made['id']}").status_code == 404
+
+
+def test_nobody_makes_more_than_so_many(api, acme, globex_api, settings):
+    settings.ORGANIZATIONS_PER_USER = 2
+    for name in ("One", "Two"):
+        api.data(api.put("/v1/orgs", {"name": name}))
+    # Who owns them now, or has left, is of no matter.
+    one = Organization.objects.get(name="One")
+    factories.make_member(one, "owner")
+    one.memberships.filter(user=acme.memberships.get().user).update(deleted_at=one.created_at)
+
+    answer = api.put("/v1/orgs", {"name": "Three"})
+
+    assert (answer.status_code, codes(answer)) == (409, [("TOO_MANY_ORGANIZATIONS", None)])
+    assert "You have made 2 organizations" in answer.json()["errors"][0]["message"]
+    assert not Organization.objects.filter(name="Three").exists()
+    # Each person for themselves, and operators as many as they like.
+    assert globex_api.put("/v1/orgs", {"name": "Three"}).status_code == 200
+    owner = acme.memberships.get().user
+    assert services.bootstrap_org(name="Four", email=owner.email).org.created_by is None
+
+
+def test_one_that_came_to_nothing_does_not_count(api, globex, settings):
+    settings.ORGANIZATIONS_PER_USER = 1
+
+    assert api.put("/v1/orgs", {"name": "One", "slug": "globex"}).status_code == 409
+    assert api.put("/v1/orgs", {"name": "One"}).status_code == 200
+
+
+def test_where_none_may_be_made_none_is(api, settings):
+    settings.ORGANIZATIONS_PER_USER = 0
+
+    assert codes(api.put("/v1/orgs", {"name": "One"})) == [("TOO_MANY_ORGANIZATIONS", None)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_that_are_made_at_once_no_more_than_so_many_are(settings):
+    settings.ORGANIZATIONS_PER_USER = 2
+    user = factories.make_user("maker@people.example")
+
+    def make(number):
+        try:
+            services.create_org(user_id=user.pk, name=f"Org {number}", slug=None)
+        except ConflictError:
+            return False
+        return True
+
+    assert sum(at_once(make, range(6))) == 2
+    assert user.made_orgs.count() == 2
 
 
 def test_a_slug_is_found_where_none_is_given(api):

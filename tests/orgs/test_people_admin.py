@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db.models.functions import Now
 from django.urls import reverse
 
 from orgs import invites, people
 from orgs.models import ApiKey, CaptiveDomain, Invite, Membership, User
 from tests import factories
+from tests.stored import everything_stored
+
+WAYS = ("change", "delete")
 
 
 def url(name, *args):
@@ -113,7 +117,13 @@ def test_a_user_is_invited_by_id_and_no_token_is_shown(admin_client, acme, globe
 
 @pytest.mark.parametrize(
     ("identifier", "reason"),
-    [("nonsense", "email address"), ("999999", "no user"), ("owner@acme.example", "an owner")],
+    [
+        ("nonsense", "email address"),
+        ("999999", "no user"),
+        ("9" * 30, "no user"),
+        ("0", "no user"),
+        ("owner@acme.example", "an owner"),
+    ],
 )
 def test_an_invite_that_cannot_be_is_refused_where_it_is_wrong(
     admin_client, acme, owner, identifier, reason
@@ -125,6 +135,26 @@ def test_an_invite_that_cannot_be_is_refused_where_it_is_wrong(
     assert reason in str(errors_of(response))
     owner.refresh_from_db()
     assert owner.permissions == ["owner"]
+
+
+def test_an_invite_that_somebody_has_made_for_nobody_is_shown(admin_client, acme):
+    made = factories.make_invite(acme, 999_999).invite
+
+    for name, args in (("invite_changelist", []), ("invite_change", [made.pk])):
+        assert "user 999999" in admin_client.get(url(name, *args)).text
+    admin_client.post(url("invite_delete", made.pk))
+    assert not Invite.objects.of_org(acme.pk).exists()
+
+
+def test_who_is_a_member_is_not_let_in_once_more(admin_client, acme):
+    bob = factories.make_member(acme, "viewer")
+    data = {"org": acme.pk, "user": bob.user_id, "permissions": ["admin"]}
+
+    response = admin_client.post(url("membership_add"), data)
+
+    assert "a member already" in str(errors_of(response)["user"])
+    bob.refresh_from_db()
+    assert bob.permissions == ["viewer"]
 
 
 def test_a_member_who_is_invited_keeps_what_they_have(admin_client, acme):
@@ -218,3 +248,52 @@ def test_staff_without_the_right_sees_and_changes_nothing(client, acme, owner):
     for name in ("membership", "invite", "captivedomain"):
         assert client.get(url(f"{name}_changelist")).status_code == 403
         assert client.post(url(f"{name}_add"), {"org": acme.pk}).status_code == 403
+
+
+@pytest.fixture
+def staff(client):
+    """Somebody who may do everything in the admin, by its permissions, and is no superuser."""
+    user = User.objects.create_user("staff@people.example", is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    client.force_login(user)
+    return user
+
+
+def test_only_a_superuser_gives_away_what_opens_an_organization(client, acme, globex, owner, staff):
+    invite = factories.make_invite(acme, "bob@example.com").invite
+    key = ApiKey.objects.get(prefix=factories.make_key(acme)[:12])
+    domain = CaptiveDomain.objects.create(
+        org=acme, domain="acme.example", default_permissions=["viewer"]
+    )
+    before = everything_stored()
+
+    mine = {"org": globex.pk, "user": staff.pk, "member": owner.pk, "identifier": staff.email}
+    data = mine | {"permissions": ["owner"], "init_permissions": ["owner"], "description": "mine"}
+    captured = {"domain": "people.example", "default_permissions": ["owner"], "enabled": "on"}
+    rows = {"membership": owner, "invite": invite, "apikey": key, "captivedomain": domain}
+    for name, row in rows.items():
+        for page in (url(f"{name}_add"), *(url(f"{name}_{way}", row.pk) for way in WAYS)):
+            assert client.post(page, data | captured).status_code == 403, page
+        assert client.get(url(f"{name}_changelist")).status_code == 200
+        assert client.get(url(f"{name}_change", row.pk)).status_code == 200
+
+    assert everything_stored() == before
+
+
+def test_only_a_superuser_becomes_somebody_elses_login(client, owner, staff):
+    colleague = User.objects.create_user("other@people.example", "a password", is_staff=True)
+    page = reverse("admin:auth_user_password_change", args=[colleague.pk])
+    mine = {"password1": "correct horse battery", "password2": "correct horse battery"}
+    assert client.post(page, mine | {"usable_password": "true"}).status_code == 403
+    for user in (colleague, owner.user, staff):
+        client.post(
+            url("user_change", user.pk),
+            {"email": "me@evil.example", "name": "Renamed", "is_active": "on"},
+        )
+
+    names = dict(User.objects.values_list("email", "name"))
+    assert names == {
+        colleague.email: colleague.name, owner.user.email: "Renamed", staff.email: "Renamed"
+    }  # fmt: skip
+    colleague.refresh_from_db()
+    assert colleague.check_password("a password")

@@ -123,7 +123,7 @@ def test_the_document_says_what_an_operation_needs(route):
     operation = route.operation
 
     assert operation["x-required-permission"] == (needed or "any")
-    sentence = f"Needs the permission `{needed}`." if needed else "Any live key may call it."
+    sentence = f"Needs the permission `{needed}`." if needed else "Needs a key, but no permission."
     assert operation["description"].endswith(sentence)
 
 

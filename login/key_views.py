@@ -1,0 +1,63 @@
+"""The page of one's own API keys: made, shown once, and ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.decorators import rate_limit
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from config.errors import NotFoundError
+from login.forms import KeyForm
+from orgs import services
+from orgs.models import ApiKey, Membership
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@rate_limit(action="keys")  # type: ignore[untyped-decorator]
+def show_keys(request: HttpRequest) -> HttpResponse:
+    """One's own keys, and a form for one more, whose secret the answer to it alone shows."""
+    members = find_memberships(request.user.pk)
+    form = KeyForm(request.POST or None, members=members)
+    made = _make_key(form) if request.method == "POST" and form.is_valid() else None
+    if made:
+        form = KeyForm(members=members)
+    return render(request, "account/keys.html", {"members": members, "form": form, "made": made})
+
+
+@login_required
+@require_POST
+def delete_key(request: HttpRequest, key_id: int) -> HttpResponse:
+    """Back to the keys, without this one."""
+    own = ApiKey.objects.live().filter(member__in=find_memberships(request.user.pk))
+    key = services.delete_key(key=get_object_or_404(own, pk=key_id))
+    messages.success(request, f"The key {key.description} is deleted.")
+    return redirect("login_keys")
+
+
+def find_memberships(user_id: Any) -> QuerySet[Membership]:
+    """Where somebody is a member, the newest first, with their `live_keys`."""
+    keys = Prefetch("keys", ApiKey.objects.live(), to_attr="live_keys")
+    rows: QuerySet[Membership] = Membership.objects.live().filter(
+        user_id=user_id, org__deleted_at=None
+    )
+    return rows.select_related("org").prefetch_related(keys).order_by("-pk")
+
+
+def _make_key(form: KeyForm) -> dict[str, object] | None:
+    """The key and its secret; None where the member has left meanwhile, as the form then says."""
+    member = form.cleaned_data["member"]
+    try:
+        key, material = services.create_key(
+            member=member, description=form.cleaned_data["description"]
+        )
+    except NotFoundError as error:
+        form.add_error(None, str(error))
+        return None
+    return {"key": key, "material": material, "member": member}

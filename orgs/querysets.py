@@ -1,0 +1,54 @@
+"""Reads of this app's rows that read as sentences."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+
+class LiveQuerySet(QuerySet[Any]):
+    """Rows of tables whose deletion is soft."""
+
+    def live(self) -> Self:
+        """Those that are not deleted."""
+        return self.filter(deleted_at=None)
+
+    def of_org(self, org_id: int) -> Self:
+        """The organization's rows that are not deleted."""
+        return self.live().filter(org_id=org_id)
+
+
+class InviteQuerySet(LiveQuerySet):
+    """Invites by what can still be done with them."""
+
+    def of_org(self, org_id: int) -> Self:
+        """The organization's invites that nobody has accepted or revoked."""
+        return self.filter(org_id=org_id, accepted_at=None, deleted_at=None)
+
+    def acceptable(self) -> Self:
+        """Those that may be accepted now, by the database's clock; who made them is still there."""
+        there = Q(invited_by__deleted_at=None, invited_by__user__is_active=True)
+        return self.filter(
+            Q(invited_by=None) | there,
+            accepted_at=None,
+            deleted_at=None,
+            expires_at__gt=Now(),
+            org__deleted_at=None,
+        )
+
+    def naming(self, user: Any) -> Self:
+        """Those that name this person, by id or by an address that they say is theirs."""
+        return self.filter(Q(user=user) | Q(email=user.email.lower(), user=None))
+
+    def for_user(self, user: Any, *, opened: bool = False) -> Self:
+        """Those that this person may accept, who is no member there yet.
+
+        By an id that was theirs when it was invited; by an address that they have shown to be
+        theirs, or have `opened` the invite's link for.
+        """
+        email = user.email if opened else user.verified_email
+        by_id = Q(user=user, created_at__gte=F("user__created_at"))
+        mine = self.filter(by_id | Q(email=email.lower(), user=None))
+        return mine.exclude(org__in=user.memberships.live().values("org"))
