@@ -15,12 +15,10 @@ from tests import factories
 from tests.client import ApiClient
 from tests.dispatch.concurrency import at_once
 from tests.login.browsing import PASSWORD, Browser
-from tests.login.test_oidc import log_in, provider
+from tests.login.test_oidc import log_in
 
 NEW = {"name": "Grace", "password1": "a whole new battery", "password2": "a whole new battery"}
 HERE = reverse("login_invite")
-
-__all__ = ["provider"]
 
 
 @pytest.fixture

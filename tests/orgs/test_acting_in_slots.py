@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import orjson
 import pytest
@@ -72,11 +73,16 @@ def test_an_export_takes_a_slot_for_each_page_and_holds_none_between(one_slot, a
 
     def read():
         seen = []
-        for line in audit_views.write_lines(AuditEntry.objects.of_org(acme.pk)):
-            seen.append(orjson.loads(line)["id"])
-            # Nobody is kept waiting by a client that reads slowly.
-            assert one_slot._free.qsize() == 1
-            assert DEFAULT_DB_ALIAS not in connections.__dict__
+        # It takes its seat in the slot of its request, and is read when that is given back.
+        make = one_slot.serve(
+            lambda *_: audit_views.Export(AuditEntry.objects.of_org(acme.pk), acme.pk)
+        )
+        with closing(make({}, None)) as export:
+            for line in export:
+                seen.append(orjson.loads(line)["id"])
+                # Nobody is kept waiting by a client that reads slowly.
+                assert one_slot._free.qsize() == 1
+                assert DEFAULT_DB_ALIAS not in connections.__dict__
         return seen, connections.all(initialized_only=True)
 
     with ThreadPoolExecutor(1) as pool:
