@@ -203,7 +203,7 @@ def is_free(web, key):
 
 @pytest.mark.usefixtures("_no_lookouts_left")
 def test_a_stream_ends_when_its_time_is_over(agent, tool, toggle, monkeypatch):
-    monkeypatch.setattr(streams, "LASTS_SECONDS", 1.0)
+    monkeypatch.setattr(streams, "LASTS_SECONDS", 3.0)
     asked = {"notifications": {"toolsListChanged": True, "promptsListChanged": True}}
     answer = agent.ask("subscriptions/listen", asked)
     toggle()
