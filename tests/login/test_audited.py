@@ -72,7 +72,7 @@ def pages(patterns=urlpatterns):
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
             yield from pages(pattern.url_patterns)
-        elif pattern.name != "account_reset_password_from_key":
+        elif pattern.name not in ("account_reset_password_from_key", "login_delete_key"):
             yield reverse(pattern.name, kwargs=dict.fromkeys(pattern.pattern.converters, "corp"))
 
 
