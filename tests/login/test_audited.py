@@ -39,6 +39,7 @@ def test_coming_back_from_a_provider_is_told_in_the_name_of_who_logs_in(provider
     assert [(one.kind, one.event) for one in made] == [
         ("user", "updated"),
         ("second factor", "deleted"),
+        ("user", "updated"),
         ("linked login", "created"),
         ("membership", "created"),
     ]
