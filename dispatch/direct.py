@@ -74,6 +74,10 @@ class Order:
             "input": self.input,
         }
 
+    def call_under(self, key: str | None) -> Call | None:
+        """The call that it is under an idempotency key, which must be one."""
+        return None if key is None else Call.of(self.org_id, key, self.content())
+
 
 @dataclass(frozen=True, slots=True)
 class Executed:
@@ -96,7 +100,7 @@ def execute(order: Order, *, key: str | None = None) -> Executed:
     The same order under the same idempotency key is one action: whoever comes later waits for it.
     Raises `BusyError` where there is no seat to wait in, before anything is stored.
     """
-    call = None if key is None else Call.of(order.org_id, key, order.content())
+    call = order.call_under(key)
     ends = time.monotonic() + SECONDS
     with seats.take(order.org_id) as is_seated:
         if not is_seated:
@@ -109,12 +113,13 @@ def execute(order: Order, *, key: str | None = None) -> Executed:
         return find(begun.attempt.record_id)
 
 
-def dry_run(order: Order) -> Request:
+def dry_run(order: Order, *, key: str | None = None) -> Request:
     """The request that would be sent, without what is secret. Nothing is stored or sent.
 
     The action has no id yet: 0 stands for it. What needs approval is not shown: it is signed, and
     whoever has it could send it themselves.
     """
+    order.call_under(key)
     judged = _judge(order)
     if judged.route.requires_approval:
         message = "Its actions need approval: what would be sent is not shown before."

@@ -38,14 +38,15 @@ from orgs.scope import CallerView, OrgView
 ANY_REFUSAL = (409,)
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+KEY = OpenApiParameter(
+    IDEMPOTENCY_KEY,
+    {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+    OpenApiParameter.HEADER,
+    description="The same call under the same key has its effect once, and is given its "
+    "first answer again for 24 hours. Another call under that key is 409.",
+)
 KEY_PARAMETERS = [
-    OpenApiParameter(
-        IDEMPOTENCY_KEY,
-        {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
-        OpenApiParameter.HEADER,
-        description="The same call under the same key has its effect once, and is given its "
-        "first answer again for 24 hours. Another call under that key is 409.",
-    ),
+    KEY,
     OpenApiParameter(
         REPLAYED,
         {"type": "string", "enum": ["true"]},

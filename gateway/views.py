@@ -15,7 +15,7 @@ from config.api import ApiView
 from config.errors import NotFoundError
 from dispatch import direct
 from dispatch.direct import Order
-from dispatch.views import IDEMPOTENCY_KEY
+from dispatch.views import IDEMPOTENCY_KEY, KEY
 from gateway import declaring, limits, schemas, services
 from gateway.declaring import operation
 from gateway.errors import GatewayError
@@ -190,10 +190,7 @@ class ExecuteView(TokenView):
         body=schemas.EXECUTE,
         answer=schemas.EXECUTED,
         also=202,
-        query=[
-            OpenApiParameter("dry_run", bool),
-            OpenApiParameter(IDEMPOTENCY_KEY, str, OpenApiParameter.HEADER),
-        ],
+        query=[OpenApiParameter("dry_run", bool), KEY],
         refuses=(403, 404, 409, 422),
         example={"parameters": {"recipient": "Zoë", "text": "Hello"}},
     )
@@ -202,9 +199,10 @@ class ExecuteView(TokenView):
         services.find_action(org_id=self.caller.org_id, name=name)
         parameters = body.get("parameters", {})
         order = Order(self.caller.org_id, name, parameters, actor=str(self.caller))
+        key = request.headers.get(IDEMPOTENCY_KEY)
         if paging.read_flag(request, "dry_run"):
-            return Response(show_request(direct.dry_run(order)))
-        executed = direct.execute(order, key=request.headers.get(IDEMPOTENCY_KEY))
+            return Response(show_request(direct.dry_run(order, key=key)))
+        executed = direct.execute(order, key=key)
         over = executed.status not in direct.UNFINISHED
         return Response(show_executed(executed), status=200 if over else 202)
 

@@ -10,13 +10,19 @@ from urllib.parse import urlsplit
 import hypothesis
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 
 from destinations.outward import outbound
+from dispatch import lanes
 from orgs.guesses import guesses
+from orgs.models import Organization
 from tests import factories
 from tests.client import ApiClient
+from tests.routes import make_rows
 
+# The tenants of modules that walk through all routes, with the variant that each has.
+WALKED = {"Acme": "send_email", "Globex": "send_letter"}
 # The same examples in every run, however slow the machine is.
 hypothesis.settings.register_profile("waybill", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("waybill")
@@ -30,9 +36,49 @@ def pytest_configure():
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """The audit may be emptied with all other tables, as tests with transactions do."""
+    """All tables may be emptied, the audit as well, as tests with transactions do.
+
+    They do it by one statement. Django's own way takes three times as long, for it empties the two
+    tables that migrations end with, and then has all of migrating's ends fill them again.
+    """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE orgs_auditentry DISABLE TRIGGER audit_never_emptied")
+        names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    emptied = ", ".join(sorted({*names} - {"auth_permission", "django_content_type"}))
+
+    def empty(case):
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {emptied}")
+
+    TransactionTestCase._fixture_teardown = empty
+
+
+@pytest.fixture(scope="module")
+def walked(django_db_setup, django_db_blocker):
+    """Rows of each kind for both tenants, made once for a module that asks for them by its mark.
+
+    Each of its tests finds them as they were made: what a test does is undone, as ever.
+    """
+    with django_db_blocker.unblock():
+        around = transaction.atomic()
+        around.__enter__()
+        rows = [make_rows(factories.make_org(name), variant) for name, variant in WALKED.items()]
+    yield rows
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        around.__exit__(None, None, None)
+
+
+@pytest.fixture
+def ours(walked):
+    """The ids of acme's rows, by the word before them in a path."""
+    return dict(walked[0])
+
+
+@pytest.fixture
+def theirs(walked):
+    """The ids of globex's rows."""
+    return dict(walked[1])
 
 
 @pytest.fixture(autouse=True)
@@ -42,9 +88,10 @@ def _no_static_files(settings):
 
 
 @pytest.fixture(autouse=True)
-def _no_wrong_keys():
-    """Those of other tests came from the same address."""
+def _nothing_remembered():
+    """Wrong keys of other tests came from the same address, and their lanes are gone."""
     guesses.forget()
+    lanes.places.known = {}
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +101,20 @@ def _no_name_server(monkeypatch):
 
 
 @pytest.fixture
-def acme(db):
-    return factories.make_org("Acme")
+def acme(request, db):
+    return find_org(request, "Acme")
 
 
 @pytest.fixture
-def globex(db):
-    return factories.make_org("Globex")
+def globex(request, db):
+    return find_org(request, "Globex")
+
+
+def find_org(request, name):
+    """The tenant, which the rows of a module that is `walked` have already."""
+    if "walked" in request.fixturenames:
+        return Organization.objects.get(name=name)
+    return factories.make_org(name)
 
 
 @pytest.fixture

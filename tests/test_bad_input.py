@@ -12,9 +12,10 @@ from django.db.models.functions import Now
 
 from tests import factories
 from tests.client import ApiClient, codes
-from tests.routes import ROUTES, make_rows
+from tests.routes import ROUTES
 from tests.stored import everything_stored
 
+pytestmark = pytest.mark.usefixtures("walked")
 WITH_BODY = [route for route in ROUTES if route.takes_body]
 NOBODYS = 10**15
 DEEP = b"[" * 65 + b"]" * 65
@@ -50,8 +51,8 @@ every_body = pytest.mark.parametrize("route", WITH_BODY, ids=str)
 
 
 @pytest.fixture
-def rows(acme):
-    return make_rows(acme)
+def rows(ours):
+    return ours
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.client import ApiClient, codes
 from tests.routes import DOCUMENT, INPUT, PATHS, ROUTES, ROWS, make_rows
 from tests.stored import everything_stored
 
+pytestmark = pytest.mark.usefixtures("walked")
 NOBODYS = 10**15
 every_route = pytest.mark.parametrize("route", ROUTES, ids=str)
 ORG_ROUTES = [route for route in ROUTES if "{org_id}" in route.path]
@@ -26,16 +27,6 @@ org_routes = pytest.mark.parametrize("route", ORG_ROUTES, ids=str)
 row_routes = pytest.mark.parametrize(
     "route", [route for route in ROUTES if route.names_rows], ids=str
 )
-
-
-@pytest.fixture
-def ours(acme):
-    return make_rows(acme)
-
-
-@pytest.fixture
-def theirs(globex):
-    return make_rows(globex, "send_letter")
 
 
 def documented(answer: Any, operation: dict[str, Any]) -> None:

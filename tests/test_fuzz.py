@@ -9,8 +9,9 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.routes import ROUTES, make_rows
+from tests.routes import ROUTES
 
+pytestmark = pytest.mark.usefixtures("walked")
 TEXT = st.text(max_size=20)
 JSON = st.recursive(
     st.none()
@@ -35,14 +36,14 @@ def spoiled(example):
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.takes_body], ids=str)
-def test_no_body_whatever_makes_a_fault_of_ours(route, api, acme):
+def test_no_body_whatever_makes_a_fault_of_ours(route, api, ours):
     optional = dict.fromkeys(shown_properties(route), JSON)
     bodies = (
         spoiled(route.example).map(lenient)
         | st.fixed_dictionaries({}, optional=optional).map(lenient)
         | st.binary(max_size=50)
     )
-    path = route.fill(make_rows(acme))
+    path = route.fill(ours)
 
     @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
     @given(bodies)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.routes import ROUTES, make_rows
+from tests.routes import ROUTES
 from tests.stored import everything_stored
 
+pytestmark = pytest.mark.usefixtures("walked")
 NOBODYS = 10**15 + 7
 MOMENT = "2001-02-03T04:05:06"
 WITH_BODY = [route for route in ROUTES if route.takes_body]
@@ -31,14 +32,12 @@ def rows_of(org):
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=str)
-def test_what_only_waybill_sets_no_body_changes(route, api, acme, globex):
-    rows = make_rows(acme)
-    make_rows(globex, "send_letter")
+def test_what_only_waybill_sets_no_body_changes(route, api, globex, ours):
     theirs = rows_of(globex)
 
     for name, value in forged(globex).items():
         if name not in route.example:
-            answer = api.call(route.method, route.fill(rows), {**route.example, name: value})
+            answer = api.call(route.method, route.fill(ours), {**route.example, name: value})
 
             # The examples of settlements name no action of ours.
             assert answer.status_code in (200, 400, 404), (name, answer.content)
@@ -49,7 +48,5 @@ def test_what_only_waybill_sets_no_body_changes(route, api, acme, globex):
 
 
 def test_the_walk_sees_what_it_looks_for(acme):
-    make_rows(acme)
-
     assert rows_of(acme)
     assert len(WITH_BODY) > 20

@@ -85,13 +85,14 @@ def test_it_repeats_its_own_calls(device):
     assert first.json() == second.json()
 
 
-@pytest.mark.parametrize(
-    "route", [route for route in ROUTES if str(route) not in permissions.HANDING_IN], ids=str
-)
-def test_it_does_nothing_else(route, acme, device):
-    answer = device.call(route.method, route.fill(make_rows(acme)), route.example)
+def test_it_does_nothing_else(acme, device):
+    rows = make_rows(acme)
 
-    assert (answer.status_code, codes(answer)) == (403, [("FORBIDDEN", None)])
+    for route in ROUTES:
+        if str(route) not in permissions.HANDING_IN:
+            answer = device.call(route.method, route.fill(rows), route.example)
+
+            assert (answer.status_code, codes(answer)) == (403, [("FORBIDDEN", None)]), route
 
 
 def test_all_that_hands_in_is_in_the_table():

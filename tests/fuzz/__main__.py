@@ -17,7 +17,7 @@ def main() -> None:
         runs = fuzz(ready, seconds=options.seconds, seed=options.seed, more=more, show=True)
         errors = ready.read_errors()
     sys.stdout.write("".join(f"{line}\n" for line in errors))
-    sys.exit(bool(errors) or any(done.returncode for done in runs))
+    sys.exit(bool(errors) or any(done.returncode for done in runs.values()))
 
 
 def read_options() -> tuple[argparse.Namespace, list[str]]:

@@ -23,3 +23,9 @@ def make(org_id: int, url: str) -> None:
         rows = make_rows(org, f"send_email_{number}")
         to = Destination.objects.get(pk=rows["destinations"])
         destinations.update_destination(destination=to, changes={"config": {"url": url}})
+
+
+def make_caller(org_id: int) -> str:
+    """The key of one more owner of the organization."""
+    org = Organization.objects.get(pk=org_id)
+    return factories.make_key(org, member=factories.make_member(org, "owner"))

@@ -163,6 +163,14 @@ def test_the_same_idempotency_key_is_one_action(gateway, action, hook):
     assert (other.status_code, len(hook.seen)) == (409, 1)
 
 
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_what_is_no_idempotency_key_is_400(gateway, action, hook, query):
+    answer = execute(gateway, query=query, **{"Idempotency-Key": "k" * 256})
+
+    assert (answer.status_code, hook.seen) == (400, [])
+    assert "Idempotency-Key" in answer.json()["details"]
+
+
 def test_what_needs_approval_is_202_and_says_what_to_ask_for(gateway, action, hook):
     ActionDefinition.objects.update(requires_approval=True)
 

@@ -14,8 +14,7 @@ from orgs.models import CaptiveDomain, Invite, Membership, User
 from tests import factories
 from tests.client import ApiClient
 from tests.dispatch.concurrency import at_once
-from tests.login.browsing import PASSWORD, Browser
-from tests.login.test_oidc import log_in
+from tests.login.browsing import PASSWORD, Browser, log_in
 
 NEW = {"name": "Grace", "password1": "a whole new battery", "password2": "a whole new battery"}
 HERE = reverse("login_invite")

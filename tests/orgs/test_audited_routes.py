@@ -10,8 +10,9 @@ from dispatch.models import ActionRecord, Status
 from orgs.audit import acting
 from orgs.models import AuditEntry, Organization
 from tests import factories
-from tests.routes import INPUT, ROUTES, make_rows
+from tests.routes import INPUT, ROUTES
 
+pytestmark = pytest.mark.usefixtures("walked")
 # Routes that change nothing that is managed, and why.
 NOT_AUDITED = {
     "POST /v1/orgs/{org_id}/actions/bulk/preview": "Only looks.",
@@ -44,36 +45,33 @@ def prepare(route, api, acme, rows):
 
 
 @pytest.mark.parametrize("route", MANAGING, ids=str)
-def test_it_tells_who_did_it(route, api, acme):
-    rows = make_rows(acme)
+def test_it_tells_who_did_it(route, api, acme, ours):
     # Who leaves is not the last.
     factories.make_member(acme, "owner")
-    prepare(route, api, acme, rows)
-    newest = AuditEntry.objects.latest("id").pk
+    prepare(route, api, acme, ours)
+    key, newest = acme.keys.latest("id"), AuditEntry.objects.latest("id").pk
 
     forced = "?force=true" if route.method == "DELETE" else ""
-    answer = api.call(route.method, route.fill(rows) + forced, route.example)
+    answer = api.call(route.method, route.fill(ours) + forced, route.example)
 
     assert answer.status_code == 200, answer.content
     made = AuditEntry.objects.filter(pk__gt=newest)
     if str(route) in NOT_AUDITED:
         assert not made
         return
-    key = acme.keys.earliest("id")
     assert {(one.actor, one.via, one.key_id, one.user_id) for one in made} == {
         (f"key {key.pk}", "api", key.pk, key.member.user_id)
     }
     # Other routes are about the caller's other organizations.
     assert {one.org_id for one in made} == {acme.pk} or "{org_id}" not in route.path
-    assert {one.path for one in made} == {f"{route.method} {route.fill(rows)}"}
+    assert {one.path for one in made} == {f"{route.method} {route.fill(ours)}"}
 
 
 @pytest.mark.parametrize("route", READING, ids=str)
-def test_what_only_reads_changes_nothing(route, api, acme):
-    rows = make_rows(acme)
+def test_what_only_reads_changes_nothing(route, api, ours):
     newest = AuditEntry.objects.latest("id").pk
 
-    answer = api.call(route.method, route.fill(rows), route.example)
+    answer = api.call(route.method, route.fill(ours), route.example)
 
     assert answer.status_code == 200, answer.content
     assert not AuditEntry.objects.filter(pk__gt=newest)
