@@ -29,6 +29,8 @@ SLICE = 10_000
 # Slices whose ends are counted at once: most have few unfinished actions, and some nothing else.
 SLICES_AT_ONCE = 20
 RUN_SECONDS = 45.0
+# Payloads are read for their lengths, and may have a megabyte each.
+ACCEPTED_AT_ONCE = 1_000
 # How long those are waited for who are storing actions; it takes them milliseconds.
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.02
@@ -174,7 +176,7 @@ def _find_writers() -> set[str]:
 
 @transaction.atomic
 def _count_next(horizon: int) -> bool:
-    """Count up to the end of a slice; whether there is more to count."""
+    """Count the next actions, at most up to the end of a slice; whether there is more to count."""
     progress = _lock()
     if progress.last_id >= horizon:
         return False
@@ -184,7 +186,8 @@ def _count_next(horizon: int) -> bool:
         if found is None or found > horizon:
             last = horizon
         else:
-            last = min(horizon, _first_of(found) + SLICE - 1)
+            end = _first_of(found) + SLICE - 1
+            last = min(horizon, end, found + ACCEPTED_AT_ONCE - 1)
             span = {"after": progress.last_id, "last": last}
             cursor.execute(ACCEPTED, span)
             cursor.execute(KEPT, span | {"first": _first_of(found)})

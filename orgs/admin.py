@@ -8,9 +8,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -139,10 +140,28 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         return format_html('<a href="{}" class="text-link">Set a new password</a>', url)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
-        """Save them; who makes a user vouches for the address."""
-        if not change:
+        """Save them; a superuser who gives an address vouches for it."""
+        if request.user.is_superuser and "email" in form.changed_data:
             obj.email_verified_at = Now()
         super().save_model(request, obj, form, change)
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        """The form of somebody's password, which opens all that is theirs: for superusers."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        given: HttpResponse = super().user_change_password(request, id, form_url)
+        return given
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What stands on the page, without the way to where only superusers go."""
+        sections = super().get_fieldsets(request, obj)
+        hidden = () if request.user.is_superuser else ("change_password",)
+        return [
+            (name, section | {"fields": [one for one in section["fields"] if one not in hidden]})
+            for name, section in sections
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Only a superuser gives rights away, or an address, which is whom somebody logs in as."""

@@ -61,8 +61,8 @@ def read_invitee(identifier: str) -> Invitee:
     Nobody is looked up, so that nobody learns from the answer, or its time, who is there.
     """
     if is_user_id(identifier):
-        number = int(identifier[:20])
-        if not 1 <= number <= MAX_ROW_ID:
+        number = _read_user_id(identifier)
+        if number is None:
             raise _no_identifier()
         return Invitee(number, "")
     email = identifier.lower()
@@ -73,6 +73,12 @@ def read_invitee(identifier: str) -> Invitee:
     if len(email) > MAX_EMAIL:
         raise _no_identifier()
     return Invitee(None, email)
+
+
+def _read_user_id(digits: str) -> int | None:
+    """The id that is written so, which has no zeros before it; None where there cannot be one."""
+    number = int(digits[:20])
+    return number if str(number) == digits and 1 <= number <= MAX_ROW_ID else None
 
 
 def _no_identifier() -> BadRequestError:
@@ -120,7 +126,7 @@ def invite(
 def find_invite(*, org_id: int, identifier: str) -> Invite:
     """The organization's open invite for a user's id or an address, else 404."""
     if is_user_id(identifier):
-        whose: dict[str, Any] = {"user_id": min(int(identifier[:20]), MAX_ROW_ID)}
+        whose: dict[str, Any] = {"user_id": _read_user_id(identifier) or 0}
     else:
         whose = {"email": identifier.lower(), "user": None}
     rows: QuerySet[Invite] = Invite.objects.of_org(org_id)

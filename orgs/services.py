@@ -214,11 +214,21 @@ class Bootstrapped:
 
 @transaction.atomic
 def bootstrap_org(*, name: str, email: str) -> Bootstrapped:
-    """Make or find the organization and its owner, with a fresh API key."""
+    """Make or find the organization and its owner, with a fresh API key.
+
+    409 where the login is there and nobody has shown that the address is its: it may have been
+    made by an invite's link, by whoever had that.
+    """
     org = Organization.objects.filter(name=name, deleted_at=None).first()
     if org is None:
         org = Organization.objects.create(name=name, slug=find_free_slug(name))
     user = User.objects.filter(email=email.lower()).first()
+    if user and user.email_verified_at is None:
+        raise ConflictError(
+            f"There is a login {user.email}, made by an invite's link, and nobody has shown that "
+            "the address is its. Give another address, or log in with it by a provider first.",
+            code="ADDRESS_UNVERIFIED",
+        )
     password = None if user else secrets.token_urlsafe(12)
     if user is None:
         user = User.objects.create_superuser(email, password)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
+from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 from django.urls import reverse
 
 from actions import services as actions
 from destinations import services as destinations
 from destinations import signing_keys
+from dispatch import audit
 from dispatch.models import Lane
 from operations import services as operations
 from operations import tasks
 from orgs.audit import acting
+from orgs.audit.triggers import Audited
 from orgs.models import ApiKey, AuditEntry, SigningKey, User
 from tests import factories
+
+AUDIT_PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 
 # Tables with an organization whose changes are no matter of the audit, and why.
 NOT_AUDITED = {
@@ -299,6 +305,16 @@ def test_what_is_rolled_back_was_not_changed(acme):
         transaction.set_rollback(True)
 
     assert AuditEntry.objects.count() == before
+
+
+def test_the_docs_name_every_kind():
+    migrations = MigrationLoader(None).graph.nodes.values()
+    done = (operation for migration in migrations for operation in migration.operations)
+    kinds = {one.arguments.split("'")[1] for one in done if isinstance(one, Audited)}
+    page = AUDIT_PAGE.read_text()
+    (row,) = (line for line in page.splitlines() if line.startswith("| `kind`, `row_id`"))
+
+    assert set(re.findall("`([^`]+)`", row.split("|")[2])) == kinds | {audit.KIND}
 
 
 def test_values_of_every_kind_are_told(acme):

@@ -171,3 +171,13 @@ def test_what_cannot_be_made_is_refused_in_a_line(arguments):
 
     assert not Organization.objects.exists()
     assert not User.objects.exists()
+
+
+def test_a_login_whose_address_nobody_has_shown_to_be_its_does_not_become_the_owner():
+    User.objects.create_user("ops@big.example", "chosen by whoever had the link")
+
+    with pytest.raises(CommandError, match="nobody has shown that the address is its"):
+        bootstrap("--org", "Acme", "--email", "ops@big.example")
+
+    assert not Membership.objects.exists()
+    assert not Organization.objects.exists()

@@ -128,6 +128,9 @@ def test_an_admin_invites_no_owner(acme):
         "9" * 200,
         "9223372036854775808",
         "0",
+        # What would be another's id if it were cut.
+        "0000000000000000000123",
+        "01",
         # No address.
         "guest",
         "-1",

@@ -282,9 +282,14 @@ def test_only_a_superuser_gives_away_what_opens_an_organization(client, acme, gl
 
 def test_only_a_superuser_becomes_somebody_elses_login(client, owner, staff):
     colleague = User.objects.create_user("other@people.example", "a password", is_staff=True)
-    page = reverse("admin:auth_user_password_change", args=[colleague.pk])
+    stored = dict(User.objects.values_list("pk", "password"))
     mine = {"password1": "correct horse battery", "password2": "correct horse battery"}
-    assert client.post(page, mine | {"usable_password": "true"}).status_code == 403
+    for user in (colleague, owner.user, staff):
+        page = reverse("admin:auth_user_password_change", args=[user.pk])
+        assert client.get(page).status_code == 403
+        assert client.post(page, mine | {"usable_password": "true"}).status_code == 403
+        assert page not in client.get(url("user_change", user.pk)).content.decode()
+    assert dict(User.objects.values_list("pk", "password")) == stored
     for user in (colleague, owner.user, staff):
         client.post(
             url("user_change", user.pk),
@@ -297,3 +302,12 @@ def test_only_a_superuser_becomes_somebody_elses_login(client, owner, staff):
     }  # fmt: skip
     colleague.refresh_from_db()
     assert colleague.check_password("a password")
+
+
+@pytest.mark.django_db
+def test_staff_who_make_a_user_do_not_vouch_for_the_address(client, staff):
+    chosen = {"usable_password": "true", "password1": "correct horse", "password2": "correct horse"}
+    client.post(url("user_add"), {"email": "new@people.example", "name": "New"} | chosen)
+
+    made = User.objects.get(email="new@people.example")
+    assert made.email_verified_at is None

@@ -7,9 +7,10 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
+from config.errors import ConflictError
 from orgs import services
 
 
@@ -34,7 +35,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print what a script or a person needs to start."""
-        made = services.bootstrap_org(name=options["org"], email=options["email"])
+        try:
+            made = services.bootstrap_org(name=options["org"], email=options["email"])
+        except ConflictError as error:
+            raise CommandError(str(error)) from error
         facts = {
             "org_id": str(made.org.pk),
             "tenant_id": str(made.org.tenant_id),
