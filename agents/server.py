@@ -16,11 +16,13 @@ from agents import methods, protocol, streams
 from agents.protocol import Message, ProtocolError
 from config.addresses import client_address
 from config.api import is_read_only
+from config.errors import DomainError
 from orgs import permissions
 from orgs.audit import acting
 from orgs.audit.acting import Via
 from orgs.auth import Caller, find_caller
 from orgs.models import Organization
+from runtime import bodies
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +125,10 @@ def read_request(request: HttpRequest) -> Message:
     if int(length) > settings.MAX_BODY_BYTES:
         text = f"The body is larger than {settings.MAX_BODY_BYTES} bytes."
         raise ProtocolError(protocol.INVALID_REQUEST, text, status=413)
+    try:
+        bodies.check(request.META)
+    except DomainError as error:
+        raise ProtocolError(protocol.INVALID_REQUEST, str(error), status=error.status) from error
     return protocol.read_message(request.body, request.headers.get("MCP-Protocol-Version"))
 
 

@@ -25,6 +25,7 @@ from config.errors import BadRequestError, DomainError, Fault
 from config.openapi import OperationSchema
 from config.parsing import StrictJSONParser, check_length
 from config.rendering import JSONOnly, JSONRenderer
+from runtime import bodies
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer", bound=HttpResponseBase)
@@ -66,8 +67,9 @@ class ApiView(APIView):
         return handle_exception
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuses what PostgreSQL cannot hold in a text, wherever it stands in the URL."""
+        """Refuses a body that is not whole, and in the URL what PostgreSQL holds in no text."""
         super().initial(request, *args, **kwargs)
+        bodies.check(request.META)
         query = request.query_params
         if any("\0" in str(part) for part in (*kwargs.values(), *query, *query.values())):
             raise BadRequestError("The URL holds a NUL character.")
@@ -191,6 +193,15 @@ def _outside_views(code: int, message: str) -> Callable[..., HttpResponse]:
         refused = refusal(code, [Fault(CODES[code], message)])
         return HttpResponse(orjson.dumps(refused.data), "application/json", code)
 
+    return answer
+
+
+def refuse_outside(error: DomainError) -> HttpResponse:
+    """The refusal where no view of the API answers."""
+    refused = refusal(error.status, error.faults)
+    answer = HttpResponse(orjson.dumps(refused.data), "application/json", error.status)
+    if error.retry_after is not None:
+        answer["Retry-After"] = str(error.retry_after)
     return answer
 
 

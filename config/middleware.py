@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+
+from config.api import refuse_outside
+from config.errors import DomainError
+from runtime import bodies
 
 Handler = Callable[[HttpRequest], HttpResponse]
 STRICT = (
@@ -43,3 +48,25 @@ class OptionalTrailingSlash:
         if path.endswith("/") and not path.startswith(OTHERS_RULES):
             request.path_info = path.removesuffix("/") or "/"
         return self.get_response(request)
+
+
+class WholeForms:
+    """Refuses a form that did not come whole, before Django looks for its CSRF token in it."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any
+    ) -> HttpResponse | None:
+        """The refusal. Views without the token read no forms, and check for themselves."""
+        if getattr(view, "csrf_exempt", False):
+            return None
+        try:
+            bodies.check(request.META)
+        except DomainError as error:
+            return refuse_outside(error)
+        return None

@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "config.middleware.OptionalTrailingSlash",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "config.middleware.WholeForms",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "orgs.middleware.ActingInTheAdmin",
@@ -184,10 +185,13 @@ SESSION_COOKIE_AGE = SESSION_HOURS * 3_600
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
 
-# Body limits of the API (design section 3); Django's own guards the admin's forms.
+# Body limits (design section 3): what says that it is longer is not read (`runtime.bodies`).
 MAX_BODY_BYTES = 1_048_576
 MAX_BATCH_BYTES = 16 * MAX_BODY_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * MAX_BODY_BYTES
+LARGER_BODIES = {"/v1/batch": MAX_BATCH_BYTES, "/admin/": DATA_UPLOAD_MAX_MEMORY_SIZE}
+# Nothing takes files: what comes as one is left out, and never written to a disk.
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -215,7 +219,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "class": "config.lines.LineFormatter",
+            "class": "config.logs.Line",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         }
     },

@@ -63,7 +63,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("accounts/", include("login.urls")),
-    path("invites/<str:token>", open_invite, name="open_invite"),
+    path("invites/<str:token>", readable(open_invite), name="open_invite"),
     path("", include("orgs.urls")),
     path("", include("destinations.urls")),
     path("", include("actions.urls")),

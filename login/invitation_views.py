@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from config.errors import NotFoundError
 from login import invitations
@@ -23,7 +23,6 @@ from orgs.models import Invite, User
 SESSION_KEY = "login.invite"
 
 
-@require_safe
 @never_cache
 def open_invite(request: HttpRequest, token: str) -> HttpResponse:
     """Where an invitation's link leads to: the page, in whose address the token is no more."""

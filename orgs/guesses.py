@@ -6,13 +6,14 @@ been seen to open something are let through, so that whoever shares the address 
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections import OrderedDict
 from math import ceil
 
 from django.conf import settings
+
+from config.addresses import network_of
 
 SECONDS = 60
 MOST_ADDRESSES = 10_000
@@ -69,14 +70,3 @@ class Guesses:
 
 
 guesses = Guesses()
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: of IPv6 a /64, which is what one customer gets."""
-    try:
-        plain = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if plain.version == 4:
-        return str(plain)
-    return str(ipaddress.ip_network((plain, 64), strict=False))

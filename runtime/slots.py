@@ -1,9 +1,10 @@
 """Slots for work: how many of a web process's requests work at once, each with its connection.
 
-A process has a thread for every request it holds, but only so many of them work: a request takes
-a slot, and with it one of the few database connections that the process keeps open. A request
-that waits for something to happen leaves its slot meanwhile, and with it the connection, so that
-hundreds may wait beside the work of the others, each in one of the `seats`.
+A process has a thread for every request it holds, but only so many of them work: a request whose
+body is there (`bodies`) takes a slot, and with it one of the few database connections that the
+process keeps open. A request that waits for something to happen leaves its slot meanwhile, and with
+it the connection, so that hundreds may wait beside the work of the others, each in one of the
+`seats`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import TransactionManagementError
 
+from runtime.bodies import Bodies
+
 Application = Callable[..., Any]
 ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
@@ -28,6 +31,7 @@ class Slots:
     """`count` slots."""
 
     def __init__(self, count: int) -> None:
+        self.bodies = Bodies()
         # The last one that was given back is the next one taken: its connection is awake.
         self._free: queue.LifoQueue[BaseDatabaseWrapper] = queue.LifoQueue()
         for _ in range(count):
@@ -35,10 +39,12 @@ class Slots:
         self._stopping = threading.Event()
 
     def serve(self, application: Application) -> Application:
-        """The WSGI application, each of whose requests works in a slot."""
+        """The WSGI application, each of whose requests works in a slot, with its body at hand."""
 
         def in_slot(environ: dict[str, Any], start_response: Any) -> Any:
+            held = self.bodies.fetch(environ)
             self._take()
+            self.bodies.release(held)
             try:
                 return application(environ, start_response)
             finally:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
+
 import pytest
 from django.test import Client
+
+from config.errors import BusyError, TooLargeError
+from runtime import bodies
+from tests.client import codes
 
 STRICT_SCRIPTS = "script-src 'self';"
 
@@ -78,3 +85,34 @@ def test_people_are_led_to_the_docs(path, target):
     answer = Client().get(path)
 
     assert (answer.status_code, answer["Location"]) == (302, target)
+
+
+@pytest.mark.django_db
+def test_a_form_that_did_not_come_whole_is_refused_before_it_is_read():
+    fault = {bodies.FAULT: TooLargeError("The body is larger than 3 bytes.")}
+
+    answers = [Client().post(path, {"a": "b"}, **fault) for path in ("/accounts/login/", "/")]
+
+    assert [codes(answer) for answer in answers] == [[("TOO_LARGE", None)]] * 2
+    assert [answer.status_code for answer in answers] == [413, 413]
+
+
+@pytest.mark.django_db
+def test_who_finds_no_room_for_a_form_hears_when_to_come_again():
+    answer = Client().post("/accounts/login/", **{bodies.FAULT: BusyError("Later.")})
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+
+
+@pytest.mark.django_db
+def test_a_file_is_left_out_of_a_form(monkeypatch):
+    made = []
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", lambda *_, **__: made.append(1))
+    large = io.BytesIO(b"x" * 3 * 1_048_576)
+
+    answer = Client().post("/accounts/login/", {"login": "x", "password": "y", "file": large})
+
+    assert answer.status_code == 200
+    assert answer.wsgi_request.FILES == {}
+    assert answer.wsgi_request.POST["login"] == "x"
+    assert not made

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from config.addresses import network_of
 from orgs import guesses as module
-from orgs.guesses import guesses, network_of
+from orgs.guesses import guesses
 from tests import factories
 from tests.client import ApiClient, codes
 

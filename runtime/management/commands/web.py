@@ -1,6 +1,8 @@
 import os
 import signal
+import threading
 from argparse import ArgumentParser
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,14 +11,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import connections
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
+from granian.server import mp
 
-from runtime import ports, seats, sessions, slots, tether
+from runtime import bodies, ports, seats, sessions, slots, tether
 
 # Connections that wait for a worker to take them, and requests a worker takes at once beside those
-# that wait for something to happen. The requests beyond its threads wait inside of it, and beyond
-# that number in the backlog.
+# that wait for something to happen or for their bodies. The requests beyond its threads wait inside
+# of it, and beyond that number in the backlog.
 BACKLOG = 1024
 BACKPRESSURE = 128
 STOP_SECONDS = 10
@@ -60,11 +63,13 @@ class Command(BaseCommand):
             address=host,
             port=port,
             interface=Interfaces.WSGI,
+            # With HTTP/2 nothing ends a body that does not come, not even its connection's end.
+            http=HTTPModes.http1,
             workers=workers,
             # Started as they are needed: those that wait hold one each, and no slot.
-            blocking_threads=threads + waiting,
+            blocking_threads=threads + waiting + bodies.AT_ONCE,
             backlog=BACKLOG,
-            backpressure=BACKPRESSURE + waiting,
+            backpressure=BACKPRESSURE + waiting + bodies.AT_ONCE,
             respawn_failed_workers=True,
             workers_kill_timeout=STOP_SECONDS,
             log_level=LogLevels.error,
@@ -86,4 +91,25 @@ def load_in_worker(server_pid: int, threads: int, waiting: int) -> slots.Applica
     ours = slots.Slots(threads)
     slots.install(ours)
     seats.limit(waiting)
+    show_protocol()
+    threading.Thread(target=ours.bodies.watch, name="bodies", daemon=True).start()
     return ours.serve(application)
+
+
+def show_protocol() -> None:
+    """Give each request what it is answered by: with that `bodies` breaks off what is too slow.
+
+    granian keeps it to itself, and has no limit of its own for the time that a body takes.
+    """
+    server: Any = mp
+    wrap = server._wsgi_call_wrap
+
+    def wrap_showing(application: slots.Application, *options: Any) -> Callable[..., Any]:
+        call = wrap(application, *options)
+
+        def serve(protocol: Any, scope: dict[str, Any]) -> Any:
+            return call(protocol, scope | {bodies.PROTOCOL: protocol})
+
+        return serve
+
+    server._wsgi_call_wrap = wrap_showing

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import logging
+import re
 import textwrap
 from typing import Any
 
+# What opens an invitation, wherever it stands: in the path of a request that failed, say.
+TOKEN = re.compile(r"\binv_[\w-]+")
 
-class LineFormatter(logging.Formatter):
-    """A message is one line; the lines of a traceback are indented, as no line of a message is."""
+
+class Line(logging.Formatter):
+    """A message is one line, in which no token can be read; a traceback's lines are set in.
+
+    Of what a client did wrong there is no more than the line.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and the traceback where there is one."""
+        if record.name.startswith("django.security."):
+            record.exc_info = record.exc_text = None
+        return TOKEN.sub("inv_***", super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's own name
         """The line, in which nothing breaks it, moves the cursor or turns the text around."""
