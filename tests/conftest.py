@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from destinations.outward import outbound
+from gateway.limits import denials
 from orgs.guesses import guesses
 from tests import factories
 from tests.client import ApiClient
@@ -45,6 +46,7 @@ def _no_static_files(settings):
 def _no_wrong_keys():
     """Those of other tests came from the same address."""
     guesses.forget()
+    denials.forget()
 
 
 @pytest.fixture(autouse=True)
