@@ -22,7 +22,7 @@ from destinations import kinds
 from destinations.attempts import Attempt, Request
 from destinations.authorizing.authorization import NoAnswerError
 from destinations.calls import calls
-from destinations.outcomes import Outcome, Verdict
+from destinations.outcomes import Outcome
 from dispatch import admission, answers, idempotency, intake, rounds, settlement, throttle
 from dispatch.admission import Begun
 from dispatch.idempotency import Call
@@ -88,8 +88,8 @@ class Executed:
     """What has become of an action by now; `error` is empty where it has succeeded.
 
     `ambiguous`: it has failed or was canceled, and may have been done all the same. What is
-    `held`, `running` or in `ack_wait` is not over: ask for the record. `refused_unsent`:
-    nothing was sent, for where it leads nobody may call; `error` says where that is.
+    `held`, `running` or in `ack_wait` is not over: ask for the record. `unsent`: where nothing was
+    sent, the verdict on that.
     """
 
     record_id: int
@@ -97,7 +97,7 @@ class Executed:
     result: Any = None
     error: str = ""
     ambiguous: bool = False
-    refused_unsent: bool = False
+    unsent: str = ""
 
 
 def execute(order: Order, *, key: str | None = None) -> Executed:
@@ -154,8 +154,8 @@ def find(record_id: int) -> Executed:
     detail = last.values_list("detail", flat=True).first() or {}
     # What no answer has ended may have been done, once it was begun.
     ambiguous = detail.get("ambiguous", "verdict" not in detail and record.started_at is not None)
-    refused = detail.get("verdict") == Verdict.REFUSED and detail.get("sent") is False
-    return Executed(record_id, record.status, result, record.error_message, ambiguous, refused)
+    unsent = detail["verdict"] if detail.get("sent") is False else ""
+    return Executed(record_id, record.status, result, record.error_message, ambiguous, unsent)
 
 
 # --- beginning -----------------------------------------------------------------------------------

@@ -8,20 +8,25 @@ from typing import Any
 import orjson
 
 from destinations.attempts import Request
+from destinations.outcomes import Verdict
 from dispatch.direct import Executed
 from gateway.errors import MAY_NOT_BE_CALLED
 from gateway.services import Registered
 
+# These tell of our network, where a name leads and what answers there: that is not told.
+UNSENT: dict[str, str] = {
+    Verdict.REFUSED: f"Nothing was sent: the webhook_url {MAY_NOT_BE_CALLED}.",
+    Verdict.UNAVAILABLE: "Nothing was sent: the webhook could not be reached.",
+}
 # What a boolean contract, which only the registry's own API takes, is as an object.
 BOOLEANS = {b"true": b"{}", b"false": b'{"not":{}}'}
 
 
 def show_executed(executed: Executed) -> dict[str, Any]:
     """What has come of an action that was executed."""
-    hidden = f"It was not sent: its webhook_url {MAY_NOT_BE_CALLED}."
     return {
         "result": executed.result,
-        "error": hidden if executed.refused_unsent else executed.error,
+        "error": UNSENT.get(executed.unsent, executed.error),
         "action_record_id": str(executed.record_id),
         "ambiguous": executed.ambiguous,
     }

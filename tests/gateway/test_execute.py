@@ -14,6 +14,7 @@ from dispatch import direct, settlement
 from dispatch.models import ActionRecord
 from orgs.models import AuditEntry
 from tests import factories
+from tests.destinations.receiver import refusing
 from tests.gateway import receivers
 from tests.gateway.conftest import KEY
 from tests.gateway.test_delivery import answering, nested
@@ -148,10 +149,20 @@ def test_where_a_name_leads_by_now_is_told_by_its_event_and_not_by_the_gateway(
     said = execute(gateway).json()
 
     assert said["error"] == (
-        "It was not sent: its webhook_url leads to an address that may not be called."
+        "Nothing was sent: the webhook_url leads to an address that may not be called."
     )
     assert (said["ambiguous"], hook.seen) == (False, [])
     assert "localhost leads to " in ActionRecord.objects.get().error_message
+
+
+def test_where_nobody_listens_that_is_all_that_is_told(gateway, action):
+    with refusing() as url:
+        Destination.objects.update(config={"url": url})
+        said = execute(gateway).json()
+
+    assert said["error"] == "Nothing was sent: the webhook could not be reached."
+    assert said["ambiguous"] is False
+    assert "ClientConnectorError" in ActionRecord.objects.get().error_message
 
 
 def test_what_breaks_the_contract_is_400_with_a_pointer_and_leaves_nothing(gateway, action, hook):
