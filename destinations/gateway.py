@@ -14,14 +14,18 @@ from typing import Any
 
 import orjson
 
+from config.strictjson import MAX_DEPTH
 from destinations.attempts import Attempt
 from destinations.outcomes import Outcome, Verdict
-from destinations.outward.outbound import KEPT_BYTES
+from destinations.outward.outbound import KEPT_BYTES, is_readable
 
 NO_KEY = "The organization has no signing key, and nothing is sent unsigned: create one."
 NO_OBJECT = "The input is not an object, and nothing else can be the parameters of a gateway call."
 NOT_READABLE = "The webhook succeeded, but its answer is no JSON object with `result` and `error`."
-TOO_LONG = f"The webhook succeeded, but its answer is over {KEPT_BYTES} bytes: was it an error?"
+TOO_LARGE = (
+    f"The webhook succeeded, but its answer is over {KEPT_BYTES} bytes, or nested more than "
+    f"{MAX_DEPTH} deep: was it an error?"
+)
 
 
 def find_hindrance(attempt: Attempt) -> Outcome | None:
@@ -55,8 +59,8 @@ def read_answer(body: bytes) -> Outcome:
     """What a 2xx means: a failure where it names an `error`, else a success with its `result`."""
     if not body.strip():
         return Outcome(Verdict.ACK)
-    if len(body) >= KEPT_BYTES:
-        return _unclear(TOO_LONG)
+    if not is_readable(body):
+        return _unclear(TOO_LARGE)
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError:

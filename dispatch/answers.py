@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from config import strictjson
 from config.strictjson import MAX_DEPTH
 from destinations.outcomes import Outcome, Verdict
-from destinations.outward.outbound import KEPT_BYTES
+from destinations.outward.outbound import KEPT_BYTES, is_readable
 from dispatch import retries
 from dispatch.retries import Ending
 
@@ -39,7 +38,7 @@ def end(record_id: int, outcome: Outcome) -> Ending:
         if said.error:
             told = "" if outcome.status in range(200, 300) else f"HTTP {outcome.status}: "
             outcome = replace(outcome, message=told + said.error)
-    elif not _is_readable(outcome.answer):
+    elif not is_readable(outcome.answer):
         outcome = Outcome(Verdict.AMBIGUOUS, UNREADABLE, status=outcome.status, sent=True)
     elif said.error:
         outcome = Outcome(Verdict.PERMANENT, said.error, status=outcome.status)
@@ -70,7 +69,7 @@ def read(outcome: Outcome) -> Said:
     """What an answer says, in the `result` and the `error` of its JSON, or as a whole."""
     if outcome.result is not None:
         return Said(outcome.result)
-    if not outcome.answer or not _is_readable(outcome.answer):
+    if not outcome.answer or not is_readable(outcome.answer):
         return Said()
     try:
         value = orjson.loads(outcome.answer)
@@ -81,11 +80,6 @@ def read(outcome: Outcome) -> Said:
         return Said(orjson.dumps(value).decode())
     shown = value["result"] if "result" in value else _without_signal(value)
     return Said(orjson.dumps(shown).decode(), _read_error(value.get("error")))
-
-
-def _is_readable(answer: bytes) -> bool:
-    """Whether all of it is there, and may be taken apart."""
-    return len(answer) < KEPT_BYTES and strictjson.depth(answer) <= MAX_DEPTH
 
 
 def _without_signal(value: dict[str, Any]) -> Any:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from django.db import DatabaseError, transaction
@@ -32,15 +33,22 @@ from runtime import slots
 from runtime.seats import Seats
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # The answer comes within 30 s, all included; the rest is for judging, storing and settling.
 SECONDS = 27.0
+# For so long after that it is tried to write down what came of it.
+SETTLING_SECONDS = 2.0
 LOOK_SECONDS = 0.2
 # So many wait in a process, half of them of one organization.
 seats = Seats(100)
 NO_SEAT = (
     "Too many actions are being executed just now. This call has stored and sent nothing: call "
     "again in a second, under the same Idempotency-Key if there is one."
+)
+UNKNOWN = (
+    "The database is away, and does not know yet what came of it: it may have been done. Ask for "
+    "its record before you call again."
 )
 UNFINISHED = {
     Status.HELD: "It waits for approval: ask for its record.",
@@ -84,7 +92,8 @@ class Executed:
     """What has become of an action by now; `error` is empty where it has succeeded.
 
     `ambiguous`: it has failed or was canceled, and may have been done all the same. What is
-    `held`, `running` or in `ack_wait` is not over: ask for the record.
+    `held`, `running` or in `ack_wait` is not over: ask for the record. `unsent`: where nothing was
+    sent, the verdict on that.
     """
 
     record_id: int
@@ -92,6 +101,7 @@ class Executed:
     result: Any = None
     error: str = ""
     ambiguous: bool = False
+    unsent: str = ""
 
 
 def execute(order: Order, *, key: str | None = None) -> Executed:
@@ -109,8 +119,7 @@ def execute(order: Order, *, key: str | None = None) -> Executed:
         begun = _begin(order, call, ends) if known is None else _read_id(known)
         if isinstance(begun, int):
             return _wait(begun, ends)
-        _settle(begun, *_deliver(begun.attempt))
-        return find(begun.attempt.record_id)
+        return _end(begun, *_deliver(begun.attempt))
 
 
 def dry_run(order: Order, *, key: str | None = None) -> Request:
@@ -150,7 +159,8 @@ def find(record_id: int) -> Executed:
     detail = last.values_list("detail", flat=True).first() or {}
     # What no answer has ended may have been done, once it was begun.
     ambiguous = detail.get("ambiguous", "verdict" not in detail and record.started_at is not None)
-    return Executed(record_id, record.status, result, record.error_message, ambiguous)
+    unsent = detail["verdict"] if detail.get("sent") is False else ""
+    return Executed(record_id, record.status, result, record.error_message, ambiguous, unsent)
 
 
 # --- beginning -----------------------------------------------------------------------------------
@@ -207,6 +217,34 @@ def _deliver(attempt: Attempt) -> tuple[Outcome, float]:
         outcome = calls.deliver(attempt)
         seconds = time.monotonic() - began
     return outcome, seconds
+
+
+def _end(begun: Begun, outcome: Outcome, seconds: float) -> Executed:
+    """What has come of it, once that is written down.
+
+    Something may have been sent: however long the database is away, nobody is told to try again.
+    """
+    record_id = begun.attempt.record_id
+    until = begun.attempt.ends + SETTLING_SECONDS
+    try:
+        _insist(lambda: _settle(begun, outcome, seconds), until)
+        return _insist(lambda: find(record_id), until)
+    except DatabaseError:
+        logger.exception("What came of action %d could not be written down", record_id)
+        return Executed(record_id, Status.FAILED, error=UNKNOWN, ambiguous=True)
+
+
+def _insist(work: Callable[[], T], until: float) -> T:
+    """What the work gives, as soon as the database does it; it is tried at least once."""
+    while True:
+        try:
+            return work()
+        except DatabaseError as error:
+            if time.monotonic() >= until:
+                raise
+            logger.warning("Database out of reach or too slow, tried again: %s", error)
+        with slots.left():
+            time.sleep(LOOK_SECONDS)
 
 
 def _settle(begun: Begun, outcome: Outcome, seconds: float) -> None:

@@ -1,5 +1,7 @@
 """How many requests of an organization are answered in an hour, counted in the database.
 
+What a key may not do is not the organization's to pay for, and counted by key in this process.
+
 One row an organization, and one short statement a request: however many processes answer, they
 count together. The hour begins with the first request after the one before it is over.
 """
@@ -12,7 +14,12 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.db import connection
 
+from gateway.errors import RATE_EXCEEDED, GatewayError
+from orgs.guesses import Guesses
+
 WINDOW_SECONDS = 3_600
+# As guesses of keys are: so many in a minute.
+denials = Guesses()
 # What is left of the window, rounded up, so that whoever waits for it is not too early.
 _LEFT = f"""ceil(extract(epoch FROM
   w.began_at + interval '{WINDOW_SECONDS} seconds' - clock_timestamp()))::int"""
@@ -48,6 +55,15 @@ class Quota:
 def policy() -> str:
     """`RateLimit-Policy`, the same for everybody."""
     return f'"hour";q={settings.GATEWAY_REQUESTS_PER_HOUR};w={WINDOW_SECONDS}'
+
+
+def note_denied(key: str) -> None:
+    """Count that a key asked for what it may not do; 429 where it has done so too often."""
+    seconds = denials.seconds_to_wait(key, b"")
+    if seconds:
+        details = f"This key may not do this, and has asked too often. Wait {seconds} seconds."
+        raise GatewayError(RATE_EXCEEDED, status=429, details=details, retry_after=seconds)
+    denials.note_wrong(key, b"")
 
 
 def take(org_id: int) -> Quota:

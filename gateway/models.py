@@ -6,8 +6,8 @@ import uuid
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Subquery
-from django.db.models.functions import Now
+from django.db.models import Exists, Func, OuterRef, Subquery, Sum
+from django.db.models.functions import Cast, Now
 
 from actions.models import ActionDefinition, DefinitionDestination
 from destinations.models import Destination
@@ -16,6 +16,8 @@ from orgs.querysets import LiveQuerySet
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 500
+# As it is stored. A list has all of them, and no pages.
+MAX_SCHEMA_BYTES = 65_536
 
 
 class GatewayActionQuerySet(LiveQuerySet):
@@ -40,6 +42,17 @@ class GatewayActionQuerySet(LiveQuerySet):
             .filter(Exists(link))
             .select_related("org", "destination")
         )
+
+    def count_schema_bytes(self) -> int:
+        """How large the schemas of all that are registered here are together."""
+        size = Func(
+            Cast("schema", models.TextField()),
+            function="octet_length",
+            output_field=models.BigIntegerField(),
+        )
+        newest = ActionDefinition.objects.filter(pk__in=self.values("newest_id"))
+        total: int | None = newest.aggregate(total=Sum(size))["total"]
+        return total or 0
 
 
 class GatewayAction(SoftDeleted):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.openapi import ROW_ID, SLUG, TIMESTAMP
-from gateway.models import MAX_DESCRIPTION, MAX_NAME
+from gateway.models import MAX_DESCRIPTION, MAX_NAME, MAX_SCHEMA_BYTES
 from orgs.tokens import LIFETIME_SECONDS
 
 ERROR: dict[str, Any] = {
@@ -24,7 +24,10 @@ _CHANGEABLE: dict[str, Any] = {
         "format": "uri",
         "description": "HTTPS, unless this installation does without.",
     },
-    "json_schema": {"type": "object", "description": "JSON Schema of the parameters."},
+    "json_schema": {
+        "type": "object",
+        "description": f"JSON Schema of the parameters, of at most {MAX_SCHEMA_BYTES:,} bytes.",
+    },
 }
 # What is not named here is passed by: the published API does not say that it refuses it.
 NEW_ACTION: dict[str, Any] = {

@@ -24,10 +24,14 @@ from destinations import keys
 from destinations import services as destinations
 from destinations.keys import Keys
 from destinations.models import Kind, Protocol
+from destinations.outward import outbound
+from destinations.outward.outbound import AddressRefusedError
 from dispatch import services as dispatch
-from gateway import probes
-from gateway.errors import INVALID_REQUEST, GatewayError
-from gateway.models import GatewayAction
+from gateway import limits, probes
+from gateway.errors import INVALID_REQUEST, MAY_NOT_BE_CALLED, GatewayError
+from gateway.models import MAX_SCHEMA_BYTES, GatewayAction
+from orgs.auth import Caller
+from orgs.permissions import IS_BOUND
 
 NO_SIGNING_KEY = "this tenant has no signing key: create one first, and give it to the webhook"
 
@@ -40,9 +44,25 @@ class Registered:
     definition: ActionDefinition
 
 
+def check_exchange(caller: Caller) -> None:
+    """Refuse a key that hands in actions of its variants: nothing of the gateway is among that."""
+    if caller.variants is not None:
+        limits.note_denied(str(caller))
+        raise GatewayError("Permission denied", status=403, details=IS_BOUND)
+
+
 def list_actions(*, org_id: int) -> list[Registered]:
-    """The organization's gateway actions, oldest first."""
-    found = list(GatewayAction.objects.registered().of_org(org_id))
+    """The organization's gateway actions, oldest first.
+
+    The registry's own API takes larger schemas than the gateway: where all of them are more than
+    a full gateway's could be, it is 400.
+    """
+    shown = GatewayAction.objects.registered().of_org(org_id)
+    most = MAX_SCHEMA_BYTES * settings.GATEWAY_ACTIONS
+    if shown.count_schema_bytes() > most:
+        details = f"Their schemas have more than {most:,} bytes: fetch the actions one by one"
+        raise GatewayError("Too much to be listed", details=details)
+    found = list(shown)
     newest = ActionDefinition.objects.in_bulk([action.newest_id for action in found])
     return [Registered(action, newest[action.newest_id]) for action in found]
 
@@ -144,6 +164,9 @@ def delete_action(*, org_id: int, name: str, actor: str) -> None:
 
 
 def _check_schema(schema: dict[str, Any]) -> None:
+    if len(strictjson.dumps(schema)) > MAX_SCHEMA_BYTES:
+        details = f"Field 'json_schema' is larger than {MAX_SCHEMA_BYTES:,} bytes"
+        raise GatewayError(INVALID_REQUEST, details=details)
     try:
         contracts.admit(schema)
     except contracts.InvalidSchemaError as error:
@@ -155,17 +178,22 @@ def _check_schema(schema: dict[str, Any]) -> None:
 
 
 def _check_config(config: dict[str, Any]) -> None:
-    """Refuse a URL that may not be called; what its name leads to is not told."""
+    """Refuse a URL that may not be called; where it leads is not told."""
     if settings.HTTPS and not config["url"].lower().startswith("https://"):
         raise _invalid_url("must be an HTTPS URL")
     try:
-        destinations.check_config(Kind.WEBHOOK, config)
-    except DomainError as error:
-        raise _invalid_url(f"is invalid: {error.faults[0].message}") from error
+        # What is wrong with it wherever it leads.
+        outbound.check_url(config["url"], allow_private=True)
+    except AddressRefusedError as error:
+        raise _invalid_url(f"is invalid: {error}") from error
     try:
+        destinations.check_config(Kind.WEBHOOK, config)
         destinations.check_target(Kind.WEBHOOK, config)
     except DomainError as error:
-        raise _invalid_url("leads to an address that may not be called") from error
+        (fault, *_) = error.faults
+        is_address = fault.code == AddressRefusedError.code
+        why = MAY_NOT_BE_CALLED if is_address else f"is invalid: {fault.message}"
+        raise _invalid_url(why) from error
 
 
 def _invalid_url(why: str) -> GatewayError:

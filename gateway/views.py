@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
@@ -18,7 +18,7 @@ from dispatch.direct import Order
 from dispatch.views import IDEMPOTENCY_KEY, KEY
 from gateway import declaring, limits, schemas, services
 from gateway.declaring import operation
-from gateway.errors import GatewayError
+from gateway.errors import RATE_EXCEEDED, GatewayError
 from gateway.limits import Quota
 from gateway.serializers import show_action, show_executed, show_request
 from orgs import tokens
@@ -48,7 +48,7 @@ class GatewayView(ApiView):
         if self.quota.until:
             again = self.quota.until.isoformat(timespec="seconds").replace("+00:00", "Z")
             raise GatewayError(
-                "Rate limit exceeded",
+                RATE_EXCEEDED,
                 status=429,
                 details=f"The {self.quota.most} requests of this hour are used up. "
                 f"Try again in {self.quota.seconds} seconds, at {again}.",
@@ -72,9 +72,15 @@ class TokenView(GatewayView, CallerView):
     security = [{"authorization": []}]
     via = Via.GATEWAY
 
-    def check_scope(self, parameters: Mapping[str, Any]) -> None:
-        """Refuses a request that is one too many of its organization's."""
+    def check_permission(self, request: Request) -> None:
+        """Refuses what the caller may not do, and what is one too many of its organization's."""
+        super().check_permission(request)
         self.count(self.caller.org_id)
+
+    def deny(self, why: str) -> NoReturn:
+        """Says that the caller may not do it; not any number of times."""
+        limits.note_denied(str(self.caller))
+        super().deny(why)
 
 
 class ExchangeView(GatewayView):
@@ -88,11 +94,13 @@ class ExchangeView(GatewayView):
         description="The token stands for the key for a day, or until the key ends.",
         body=schemas.EXCHANGE,
         answer=schemas.TOKEN,
+        refuses=(403,),
         example=schemas.EXAMPLE_TOKEN,
     )
     def post(self, request: Request, body: dict[str, Any]) -> Response:
         """A token."""
         caller = find_caller(body["api_token"], client_address(request))
+        services.check_exchange(caller)
         self.count(caller.org_id)
         org = Organization.objects.get(pk=caller.org_id)
         token = tokens.issue(

@@ -144,6 +144,7 @@ OF_THE_PERSON = {
 }
 # All that a key may do that is bound to variants.
 HANDING_IN = {"POST /v1/ingress", "POST /v1/ingress/{variant}", "POST /v1/batch"}
+IS_BOUND = "This key hands in actions of its variants, and nothing else."
 
 
 def all_of(held: Iterable[str]) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from django.db.models import Model, QuerySet
 from rest_framework.authentication import BaseAuthentication
@@ -71,22 +71,24 @@ class CallerView(ApiView):
         route = getattr(request.resolver_match, "route", "")
         operation = permissions.operation_of(method, route)
         if operation not in permissions.NEEDED:
-            raise PermissionDenied(f"Nobody may do this: {operation} names no permission.")
+            self.deny(f"Nobody may do this: {operation} names no permission.")
         needed = permissions.NEEDED[operation]
         if self.caller.variants is not None and operation not in permissions.HANDING_IN:
-            raise PermissionDenied("This key hands in actions of its variants, and nothing else.")
+            self.deny(permissions.IS_BOUND)
         if needed and not permissions.allows(self.caller.permissions, needed):
-            raise PermissionDenied(f"This needs the permission {needed.value!r}.")
+            self.deny(f"This needs the permission {needed.value!r}.")
         if self.caller.is_limited and operation in permissions.OF_THE_PERSON:
-            raise PermissionDenied(
-                "This acts for the person behind the key: it needs one without limits."
-            )
+            self.deny("This acts for the person behind the key: it needs one without limits.")
 
     def memberships(self) -> QuerySet[Membership]:
         """Those of the person behind the key; with limits, that in its organization only."""
         rows: QuerySet[Membership] = Membership.objects.live()
         rows = rows.filter(user_id=self.caller.user_id, org__deleted_at=None)
         return rows.filter(org_id=self.caller.org_id) if self.caller.is_limited else rows
+
+    def deny(self, why: str) -> NoReturn:
+        """Says that the caller may not do it."""
+        raise PermissionDenied(why)
 
     def required_permission(self, method: str, path: str) -> str:
         """What the operation needs, for the OpenAPI document."""

@@ -15,6 +15,7 @@ from django.test import TransactionTestCase
 
 from destinations.outward import outbound
 from dispatch import lanes
+from gateway.limits import denials
 from orgs.guesses import guesses
 from orgs.models import Organization
 from tests import factories
@@ -92,6 +93,7 @@ def _nothing_remembered():
     """Wrong keys of other tests came from the same address, and their lanes are gone."""
     guesses.forget()
     lanes.places.known = {}
+    denials.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -68,7 +68,7 @@ async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     except TooLargeError as error:
         # Called again, it would say the same again.
         message = f"{error} It may have been done, and nobody can tell whether it failed."
-        return Outcome(Verdict.PERMANENT, message, sent=call.sent)
+        return Outcome(Verdict.PERMANENT, message, said=False, sent=call.sent)
     except outbound.AddressRefusedError as error:
         return Outcome(Verdict.REFUSED, str(error), said=False, sent=False)
     except (aiohttp.ClientError, OSError) as error:

@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from config import strictjson
+from config.strictjson import MAX_DEPTH
 from destinations.outcomes import Outcome, Verdict
 
 STATELESS = "2026-07-28"
@@ -50,6 +52,13 @@ class TooLargeError(Exception):
 
     def __init__(self, most: int = MAX_MESSAGE) -> None:
         super().__init__(f"The answer is larger than {most:,} bytes.")
+
+
+class TooDeepError(TooLargeError):
+    """What a server says is nested deeper than anything is read."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self, "The answer is nested too deep to be read.")
 
 
 # --- what is sent ---------------------------------------------------------------------------------
@@ -145,6 +154,8 @@ def read_message(data: bytes) -> dict[str, Any] | None:
 
 def _read_leniently(data: bytes) -> Any:
     """JSON with halves of surrogate pairs, as JavaScript may cut a text; they become `?`."""
+    if data.lstrip().startswith(b"{") and strictjson.depth(data) > MAX_DEPTH:
+        raise TooDeepError
     try:
         text = json.dumps(json.loads(data), ensure_ascii=False)
         return orjson.loads(text.encode("utf-8", "replace"))
@@ -257,14 +268,19 @@ def judge_message(message: Mapping[str, Any], conceal: Callable[[str], str] = st
 
 def judge_error(error: Mapping[str, Any], conceal: Callable[[str], str] = str) -> Outcome:
     """What an error of the protocol means, by the table of `judge_message`."""
-    code = error.get("code")
+    code, said = error.get("code"), error.get("message")
     is_final = isinstance(code, int) and code in PERMANENT
     verdict = Verdict.PERMANENT if is_final else Verdict.UNAVAILABLE
-    return Outcome(verdict, conceal(f"MCP error {code}: {error.get('message')}"))
+    return Outcome(verdict, conceal(f"MCP error {write_scalar(code)}: {write_scalar(said)}"))
+
+
+def write_scalar(value: Any) -> str:
+    """What a server says where a word or a number belongs; whatever else stands there is none."""
+    return str(value) if isinstance(value, str | int) else "?"
 
 
 def keep_result(result: Mapping[str, Any], conceal: Callable[[str], str] = str) -> str:
-    """The result as JSON text that PostgreSQL holds; too long a one only from its start.
+    """The result as JSON text that PostgreSQL holds; too long or too deep a one only its start.
 
     Only what is cut is concealed, before that: the whole one has to stay JSON.
     """
@@ -274,7 +290,7 @@ def keep_result(result: Mapping[str, Any], conceal: Callable[[str], str] = str) 
         # Nested too deep to be written again.
         return '{"cut":true,"bytes":null,"start":""}'
     text = _NUL.sub(r"\1\\ufffd", encoded.decode())
-    if len(encoded) <= KEPT_RESULT:
+    if len(encoded) <= KEPT_RESULT and strictjson.depth(encoded) <= MAX_DEPTH:
         return text
     start = conceal(text)[:KEPT_START]
     return _json({"cut": True, "bytes": len(encoded), "start": start}).decode()

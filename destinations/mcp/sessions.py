@@ -140,7 +140,7 @@ class Server:
         result = (reply.message or {}).get("result")
         if not isinstance(result, dict):
             return reply
-        version = str(result.get("protocolVersion"))
+        version = protocol.write_scalar(result.get("protocolVersion"))
         agreement = Agreement(version, reply.headers.get("mcp-session-id", ""))
         if meaning := _find_fault(agreement):
             return replace(reply, meaning=meaning)

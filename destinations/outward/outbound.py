@@ -28,6 +28,7 @@ from aiohttp.resolver import ThreadedResolver
 from aiohttp.streams import StreamReader
 from yarl import URL
 
+from config import strictjson
 from config.errors import Fault, pointer
 from destinations.outcomes import Outcome, Verdict
 from destinations.outward import addresses
@@ -84,6 +85,11 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def is_readable(answer: bytes) -> bool:
+    """Whether all of an answer is there, and what is in it can be kept and shown again."""
+    return len(answer) < KEPT_BYTES and strictjson.depth(answer) <= strictjson.MAX_DEPTH
 
 
 class BrokenAnswerError(aiohttp.ClientPayloadError):

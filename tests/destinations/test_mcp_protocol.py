@@ -107,13 +107,32 @@ def test_a_large_result_is_cut_to_what_is_kept(unit):
     assert len(read["start"]) > 10_000
 
 
-def test_a_result_that_is_nested_too_deep_is_a_success_all_the_same():
-    deep = b'{"jsonrpc":"2.0","id":1,"result":{"a":%s}}' % (b"[" * 500 + b"]" * 500)
+def nested(depth):
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize(("depth", "is_cut"), [(63, False), (64, True), (253, True), (500, True)])
+def test_a_result_that_is_nested_too_deep_is_a_success_all_the_same(depth, is_cut):
+    deep = b'{"jsonrpc":"2.0","id":1,"result":{"a":%s}}' % nested(depth)
 
     outcome = protocol.judge_message(protocol.read_message(deep))
 
     assert outcome.verdict is Verdict.ACK
-    assert orjson.loads(outcome.result)["cut"] is True
+    assert ("cut" in orjson.loads(outcome.result)) is is_cut
+
+
+@pytest.mark.parametrize("field", ["code", "message"])
+def test_what_is_no_word_is_not_written_however_deep_it_is(field):
+    deep = b'{"jsonrpc":"2.0","id":1,"error":{"%s":%s}}' % (field.encode(), nested(1_000))
+
+    outcome = protocol.judge_message(protocol.read_message(deep))
+
+    assert (outcome.verdict, outcome.message) == (Verdict.UNAVAILABLE, "MCP error ?: ?")
+
+
+def test_what_is_nested_deeper_than_anything_is_read_is_told_from_no_message():
+    with pytest.raises(TooLargeError, match="nested too deep"):
+        protocol.read_message(b' {"jsonrpc":"2.0","id":1,"result":%s}' % nested(1_100))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, OperationalError, connections, transaction
 from django.utils import timezone
 
 from actions import services as actions
@@ -19,6 +19,7 @@ from destinations.calls import calls
 from destinations.models import Destination
 from dispatch import advice, approvals, direct, idempotency, rounds, services, settlement
 from dispatch.direct import Order
+from dispatch.engine import lines
 from dispatch.intake import DestinationGoneError
 from dispatch.models import ActionRecord, IdempotencyKey, Lane, Status
 from operations import reconciliation
@@ -29,6 +30,7 @@ from tests.destinations.receiver import refusing
 from tests.dispatch.background import Answer, wait_until
 from tests.dispatch.claiming import claim, connected, promote
 from tests.dispatch.concurrency import at_once
+from tests.dispatch.proxy import Proxy
 from tests.stored import everything_stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -379,7 +381,7 @@ def stop_after(function, monkeypatch):
 
 @pytest.mark.parametrize(
     ("where", "error"),
-    [("_begin", DatabaseError), ("_deliver", KeyboardInterrupt), ("_settle", DatabaseError)],
+    [("_begin", DatabaseError), ("_deliver", KeyboardInterrupt), ("_settle", KeyboardInterrupt)],
 )
 def test_a_seat_is_given_back_whatever_goes_wrong(acme, order, monkeypatch, where, error):
     def fail(*_):
@@ -391,6 +393,91 @@ def test_a_seat_is_given_back_whatever_goes_wrong(acme, order, monkeypatch, wher
     with pytest.raises(error):
         direct.execute(order)
     assert direct.seats.taken_by(acme.pk) == 0
+
+
+# --- while the database is away ------------------------------------------------------------------
+
+
+@pytest.fixture
+def wire(background, monkeypatch):
+    """What every connection that is opened from here on goes through."""
+    proxy, straight = Proxy(), lines.read_conninfo()
+    monkeypatch.setattr(lines, "read_conninfo", lambda: straight)
+    background.run(proxy.start())
+    monkeypatch.setitem(connections.settings["default"], "HOST", "127.0.0.1")
+    monkeypatch.setitem(connections.settings["default"], "PORT", proxy.port)
+    yield proxy
+    background.run(proxy.stop())
+
+
+@pytest.fixture
+def tries(monkeypatch):
+    """What was tried to write down, by now."""
+    tried, finish = [], settlement.finish
+
+    def trying(ending):
+        tried.append(ending)
+        return finish(ending)
+
+    monkeypatch.setattr(settlement, "finish", trying)
+    return tried
+
+
+def test_a_database_that_comes_back_is_told_what_came_of_it(background, hidden, order, wire, tries):
+    hidden.otherwise = DONE
+    thread, told = in_thread(direct.execute, order)
+    wait_until(lambda: hidden.received)
+    background.run(wire.cut())
+
+    hidden.release()
+    wait_until(lambda: len(tries) > 2)
+    background.run(wire.mend())
+    thread.join()
+
+    record = ActionRecord.objects.get()
+    assert told == [direct.Executed(record.pk, Status.SUCCEEDED, "counted", "", False)]
+    assert events_of(record) == [("accepted", "running"), ("succeeded", "succeeded")]
+    assert len(hidden.received) == 1
+
+
+def test_a_database_that_stays_away_sends_nobody_to_do_it_again(
+    background, hidden, order, wire, tries, soon, monkeypatch, caplog
+):
+    monkeypatch.setattr(direct, "SETTLING_SECONDS", 1.0)
+    thread, told = in_thread(direct.execute, order, key="one")
+    wait_until(lambda: hidden.received)
+    background.run(wire.cut())
+
+    hidden.release()
+    thread.join()
+    background.run(wire.mend())
+
+    record = ActionRecord.objects.get()
+    assert told == [direct.Executed(record.pk, Status.FAILED, None, direct.UNKNOWN, True)]
+    assert f"What came of action {record.pk} could not be written down" in caplog.text
+    assert direct.seats.taken_by(order.org_id) == 0
+    # Its lease runs out, and everybody is told the same.
+    factories.move(record, timeout_at=timezone.now() - timedelta(seconds=1))
+    promote()
+    again = direct.execute(order, key="one")
+    assert (again.status, again.ambiguous, len(hidden.received)) == ("failed", True, 1)
+
+
+def test_what_was_written_down_and_cannot_be_read_for_a_moment_is_not_written_again(
+    receiver, order, monkeypatch
+):
+    find, looked = direct.find, []
+
+    def find_late(record_id):
+        looked.append(record_id)
+        if len(looked) == 1:
+            raise OperationalError("gone")
+        return find(record_id)
+
+    monkeypatch.setattr(direct, "find", find_late)
+
+    assert direct.execute(order).status == Status.SUCCEEDED
+    assert events_of(ActionRecord.objects.get())[1:] == [("succeeded", "succeeded")]
 
 
 # --- what others do meanwhile --------------------------------------------------------------------

@@ -459,6 +459,37 @@ def test_a_fault_of_ours_is_500_without_a_word_of_it(gateway, monkeypatch):
     refused(gateway.call("GET", "/actions"), 500, "Internal server error")
 
 
+def test_a_schema_is_as_large_as_64_kb(gateway, hook):
+    def schema(size):
+        return {"title": "x" * (size - len('{"title":""}'))}
+
+    made = gateway.made(hook.url, json_schema=schema(65_536))
+
+    assert gateway.call("GET", "/actions").json() == {"actions": [made]}
+    hook.seen.clear()
+    for answer in (
+        gateway.create(hook.url, "larger", json_schema=schema(65_537)),
+        gateway.call("PUT", "/actions/send_note", {"json_schema": schema(65_537)}),
+    ):
+        invalid(answer, "Field 'json_schema' is larger than 65,536 bytes")
+    assert hook.seen == []
+
+
+def test_larger_ones_of_the_registry_are_listed_up_to_what_a_full_gateway_has(
+    gateway, action, acme, settings
+):
+    settings.GATEWAY_ACTIONS = 2
+    large = {"title": "ü" * 65_000}
+    factories.make_definition(acme, "send_note", schema=large)
+    assert gateway.call("GET", "/actions").json()["actions"][0]["json_schema"] == large
+
+    settings.GATEWAY_ACTIONS = 1
+
+    details = "Their schemas have more than 65,536 bytes: fetch the actions one by one"
+    refused(gateway.call("GET", "/actions"), 400, "Too much to be listed", details)
+    assert gateway.call("GET", "/actions/send_note").json()["action"]["json_schema"] == large
+
+
 def test_a_member_without_the_permission_is_403(gateway, action, acme):
     acme.memberships.update(permissions=[])
 

@@ -72,6 +72,10 @@ def answering(status=200, **said):
     return web.json_response(said, status=status)
 
 
+def nested(depth, name="result"):
+    return web.Response(text=f'{{"{name}": {"[" * depth}{"]" * depth}}}')
+
+
 # --- what is sent ---------------------------------------------------------------------------------
 
 
@@ -147,6 +151,11 @@ def test_without_a_key_nothing_is_sent_and_it_is_our_fault():
         (web.Response(text='"done"'), "permanent", "no JSON object", None),
         (web.Response(body=b'{"result": "\xff"}'), "permanent", "no JSON object", None),
         (answering(result="x" * 70_000), "permanent", "over 65536 bytes", None),
+        (nested(63), "ack", "", "[" * 63 + "]" * 63),
+        (nested(64), "permanent", "nested more than 64 deep", None),
+        (nested(253), "permanent", "nested more than 64 deep", None),
+        (nested(300), "permanent", "nested more than 64 deep", None),
+        (nested(300, "error"), "permanent", "nested more than 64 deep", None),
         # By the answer table.
         (answering(500, result="", error="down"), "unavailable", "HTTP 500: ", None),
         (answering(400, error="no JSON"), "permanent", "HTTP 400: ", None),

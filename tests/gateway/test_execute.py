@@ -5,17 +5,19 @@ from __future__ import annotations
 import orjson
 import pytest
 from aiohttp import web
-from django.db import connections
+from django.db import OperationalError, connections
 
 from actions.models import ActionDefinition
 from destinations.calls import calls
-from dispatch import direct
+from destinations.models import Destination
+from dispatch import direct, settlement
 from dispatch.models import ActionRecord
 from orgs.models import AuditEntry
 from tests import factories
+from tests.destinations.receiver import refusing
 from tests.gateway import receivers
 from tests.gateway.conftest import KEY
-from tests.gateway.test_delivery import answering
+from tests.gateway.test_delivery import answering, nested
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -82,10 +84,20 @@ def test_a_failure_is_told_and_never_runs_later(gateway, action, hook, answered,
     assert record.completed_at
 
 
-def test_what_succeeded_and_cannot_be_read_may_have_been_done(gateway, action, hook):
-    hook.answer = web.Response(text="OK")
+@pytest.mark.parametrize("answered", [web.Response(text="OK"), nested(300), nested(253)])
+def test_what_succeeded_and_cannot_be_read_may_have_been_done(gateway, action, hook, answered):
+    hook.answer = answered
 
-    assert execute(gateway).json()["ambiguous"] is True
+    said = execute(gateway).json()
+
+    assert said["error"].startswith("The webhook succeeded, but its answer is ")
+    assert (said["ambiguous"], len(hook.seen)) == (True, 1)
+
+
+def test_what_is_nested_as_deep_as_anything_is_kept_is_answered(gateway, action, hook):
+    hook.answer = nested(63)
+
+    assert execute(gateway).content.startswith(b'{"result":' + b"[" * 63)
 
 
 def test_a_webhook_that_does_not_answer_in_time_has_failed_and_may_have_done_it(
@@ -99,6 +111,58 @@ def test_a_webhook_that_does_not_answer_in_time_has_failed_and_may_have_done_it(
     assert said["error"]
     assert said["ambiguous"] is True
     assert ActionRecord.objects.get().status == "failed"
+
+
+def test_where_the_database_is_away_in_the_end_nobody_is_told_to_try_again(
+    gateway, action, hook, monkeypatch
+):
+    def finish(ending):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(direct, "SECONDS", 1)
+    monkeypatch.setattr(direct, "SETTLING_SECONDS", 0)
+    monkeypatch.setattr(settlement, "finish", finish)
+    hook.answer = answering(result="Sent.")
+
+    answer = execute(gateway)
+
+    record = ActionRecord.objects.get()
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "result": None,
+            "error": direct.UNKNOWN,
+            "action_record_id": str(record.pk),
+            "ambiguous": True,
+        },
+    )
+    assert (record.status, len(hook.seen)) == ("running", 1)
+    assert "Retry-After" not in answer
+
+
+def test_where_a_name_leads_by_now_is_told_by_its_event_and_not_by_the_gateway(
+    gateway, action, hook, settings
+):
+    Destination.objects.update(config={"url": hook.url.replace("127.0.0.1", "localhost")})
+    settings.ALLOW_PRIVATE_NETWORKS = False
+
+    said = execute(gateway).json()
+
+    assert said["error"] == (
+        "Nothing was sent: the webhook_url leads to an address that may not be called."
+    )
+    assert (said["ambiguous"], hook.seen) == (False, [])
+    assert "localhost leads to " in ActionRecord.objects.get().error_message
+
+
+def test_where_nobody_listens_that_is_all_that_is_told(gateway, action):
+    with refusing() as url:
+        Destination.objects.update(config={"url": url})
+        said = execute(gateway).json()
+
+    assert said["error"] == "Nothing was sent: the webhook could not be reached."
+    assert said["ambiguous"] is False
+    assert "ClientConnectorError" in ActionRecord.objects.get().error_message
 
 
 def test_what_breaks_the_contract_is_400_with_a_pointer_and_leaves_nothing(gateway, action, hook):

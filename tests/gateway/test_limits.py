@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from gateway import limits
 from gateway.models import RequestWindow
+from orgs.services import Limits
 from tests import factories
 from tests.dispatch.concurrency import at_once
 from tests.gateway.client import Gateway, send
@@ -82,6 +83,42 @@ def test_one_too_many_is_429_and_says_when_to_try_again(key, acme, globex, few):
     assert Gateway(factories.make_key(globex)).call("GET", "/actions").status_code == 200
     # The rest of Waybill is not counted.
     assert RequestWindow.objects.get(org=acme).used == 5
+
+
+def test_what_a_key_may_not_do_is_not_counted_and_not_answered_for_ever(key, acme, few, settings):
+    settings.WRONG_KEYS_PER_MINUTE = 3
+    viewer = Gateway(factories.make_key(acme, limits=Limits(permissions=["viewer"])))
+    used = RequestWindow.objects.get().used
+
+    for _ in range(3):
+        answer = viewer.call("POST", "/actions", {})
+        assert (answer.status_code, answer.json()["error"]) == (403, "Permission denied")
+        assert "RateLimit" not in answer
+    answer = viewer.call("POST", "/actions", {})
+
+    assert (answer.status_code, answer.json()["error"]) == (429, "Rate limit exceeded")
+    assert 0 < int(answer["Retry-After"]) <= 60
+    assert RequestWindow.objects.get().used == used
+    # What it may do it does, and so do others.
+    assert viewer.call("GET", "/actions").status_code == 200
+    assert Gateway(key).call("POST", "/actions", {}).status_code == 400
+
+
+def test_a_key_for_a_device_gets_no_token_and_is_not_counted(acme, settings):
+    settings.WRONG_KEYS_PER_MINUTE = 1
+    device = factories.make_key(acme, limits=Limits(variants=["count"]))
+
+    first, second = (send("POST", "/token/exchange", {"api_token": device}) for _ in range(2))
+
+    assert (first.status_code, first.json()) == (
+        403,
+        {
+            "error": "Permission denied",
+            "details": "This key hands in actions of its variants, and nothing else.",
+        },
+    )
+    assert (second.status_code, second.json()["error"]) == (429, "Rate limit exceeded")
+    assert not RequestWindow.objects.exists()
 
 
 def test_after_the_hour_there_are_as_many_again(key, few):

@@ -511,11 +511,9 @@ def test_a_session_that_has_ended_at_the_server_is_opened_again(request, which):
     assert opened == refused != reopened
 
 
-@pytest.mark.parametrize("code", [[], {}, "-32601", None])
-def test_an_error_whose_code_is_no_number_is_the_servers(fresh, code):
-    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": "no"}})
-    told = web.Response(status=400, body=body, content_type="application/json")
-    attempt = make_attempt("mcp", {"endpoint": fresh.url})
+def answered(front, told):
+    """The outcome of a call that a known server answers so."""
+    attempt = make_attempt("mcp", {"endpoint": front.url})
 
     async def run():
         async with (
@@ -524,13 +522,31 @@ def test_an_error_whose_code_is_no_number_is_the_servers(fresh, code):
         ):
             # The server is known from here on.
             await kinds.deliver(attempt, clients)
-            fresh.behave(answers={"tools/call": told})
+            front.behave(answers={"tools/call": told})
             return await kinds.deliver(attempt, clients)
 
-    outcome = asyncio.run(run())
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"), [([], "?"), ({}, "?"), ("-32601", "-32601"), (None, "?")]
+)
+def test_an_error_whose_code_is_no_number_is_the_servers(fresh, code, shown):
+    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": "no"}})
+
+    outcome = answered(fresh, web.Response(status=400, body=body, content_type="application/json"))
 
     assert outcome.verdict is Verdict.UNAVAILABLE
-    assert outcome.message == f"MCP error {code}: no"
+    assert outcome.message == f"MCP error {shown}: no"
+
+
+def test_an_answer_that_is_nested_too_deep_to_be_read_may_be_that_it_was_done(fresh):
+    body = b'{"jsonrpc":"2.0","id":2,"result":%s}' % (b"[" * 2_000 + b"]" * 2_000)
+
+    outcome = answered(fresh, web.Response(body=body, content_type="application/json"))
+
+    assert (outcome.verdict, outcome.said, outcome.sent) == (Verdict.PERMANENT, False, True)
+    assert outcome.message.startswith("The answer is nested too deep to be read. It may have been")
 
 
 def test_what_a_server_asks_in_between_is_answered(fresh):
