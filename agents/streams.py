@@ -37,20 +37,22 @@ class Stream:
         with ExitStack() as taken:
             if not taken.enter_context(seats.take(key[0])):
                 raise TooManyStreamsError
-            (known,) = catalog.find_states([key]).values()
-            self._watcher: Watcher = taken.enter_context(changes.watch(key, known))
+            (self._seen,) = catalog.find_states([key]).values()
+            self._watcher: Watcher = taken.enter_context(changes.watch(key, self._seen))
             self._held = taken.pop_all()
 
     def __iter__(self) -> Iterator[bytes]:
         ends_at = time.monotonic() + LASTS_SECONDS
         yield self._first
         while (left := ends_at - time.monotonic()) > 0 and not slots.is_stopping():
-            known = self._watcher.known
             self._watcher.wait(min(left, SILENCE_SECONDS))
-            if self._watcher.known is None:
+            # Also what changed before, while the client was slow to read.
+            known = self._watcher.known
+            if known is None:
                 # The key is dead: it hears nothing more.
                 return
-            yield b": still here\n\n" if self._watcher.known == known else self._change
+            yield b": still here\n\n" if known == self._seen else self._change
+            self._seen = known
         yield self._last
 
     def close(self) -> None:

@@ -77,10 +77,11 @@ def hosts(name: str, text: str) -> frozenset[str]:
     return frozenset(_read_each(name, text, _read_host))
 
 
-def number(name: str, text: str, *, least: int = 0) -> int:
-    """A whole number that is not too small, nor longer than any that makes sense."""
-    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) < least:
-        raise ImproperlyConfigured(f"{name} is a whole number from {least}, not {text!r}.")
+def number(name: str, text: str, *, least: int = 0, most: int = 999_999) -> int:
+    """A whole number that is neither too small nor too great."""
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+        message = f"{name} is a whole number from {least} to {most}, not {text!r}."
+        raise ImproperlyConfigured(message)
     return int(text)
 
 

@@ -38,7 +38,7 @@ OUTBOUND_HOSTS = read(reads.hosts, "WAYBILL_OUTBOUND_HOSTS")
 AWS_ENDPOINT = read(reads.endpoint, "WAYBILL_AWS_ENDPOINT")
 PUBSUB_ENDPOINT = read(reads.address, "WAYBILL_PUBSUB_ENDPOINT")
 # How long a call of a tool waits for its action to be over; agents ask again after that.
-MCP_WAIT_SECONDS = env.float("WAYBILL_MCP_WAIT_SECONDS", default=25.0)
+MCP_WAIT_SECONDS = read(reads.number, "WAYBILL_MCP_WAIT_SECONDS", "25", most=300)
 # So many organizations a person makes by the API; operators make any number.
 ORGANIZATIONS_PER_USER = read(reads.number, "WAYBILL_ORGANIZATIONS_PER_USER", "20")
 # What an organization may have and ask of the gateway.

@@ -1,4 +1,4 @@
-"""Seats: who may wait in this process at once, so that no organization keeps others from it.
+"""Seats: who may wait in this process at once, so that no one organization keeps others from it.
 
 A request that waits for something to happen holds a thread of its process, and no slot. Seats are
 counted for each thing that is waited for, and for all of them together. Whoever stores something
@@ -23,7 +23,8 @@ class Seats:
     """`count` seats for one kind of waiting. Each that is taken is one of the process's as well.
 
     An organization gets another one while it has fewer than there are free. So one alone has half
-    of them at the most, whatever it does; the next one has half of the rest, and so on.
+    of them at the most, whatever it does; the next one has half of the rest, and so on, until
+    several together have all.
     """
 
     def __init__(self, count: float) -> None:
@@ -39,7 +40,8 @@ class Seats:
     def take(self, org_id: int | None) -> Iterator[bool]:
         """Whether there is a seat for the organization; it is given back afterwards.
 
-        There is none within a transaction, and none in a process that is to end.
+        There is none where nobody may leave a slot: within a transaction, and when the process is
+        to end. In a process without slots that keeps nobody.
         """
         with _lock:
             is_free = slots.may_leave() and all(one._has_room(org_id) for one in (self, _process))

@@ -147,7 +147,10 @@ def is_stopping() -> bool:
 
 
 def may_leave() -> bool:
-    """Whether a request may leave its slot, and wait: not in a transaction, nor when all ends."""
+    """Whether a request may leave its slot, and wait: not in a transaction, nor when all ends.
+
+    Where there are no slots, everybody may: nothing is lent to others.
+    """
     return not _installed or not (is_stopping() or connection.in_atomic_block)
 
 

@@ -201,12 +201,37 @@ def is_free(web, key):
         return stream.response.status == 200
 
 
+def change_unread(toggle):
+    """Change the list until the only stream has heard of it, of which nobody reads meanwhile."""
+    (watcher,) = streams.changes._watchers
+    known = watcher.known
+    toggle()
+    wait_until(lambda: watcher.known != known)
+
+
+@pytest.mark.usefixtures("_no_lookouts_left")
+def test_what_changes_while_nobody_reads_is_told_afterwards(agent, tool, toggle, monkeypatch):
+    monkeypatch.setattr(streams, "SILENCE_SECONDS", 0.2)
+    answer = Agent("acme", agent.key, HANDSHAKE).send(b"", "GET")
+    parts = iter(answer.streaming_content)
+
+    # Before the first part is read, and after a later one.
+    change_unread(toggle)
+    assert next(parts) == b": here\n\n"
+    assert b"list_changed" in next(parts)
+    change_unread(toggle)
+    assert b"list_changed" in next(parts)
+
+    assert next(parts) == b": still here\n\n"
+    answer.close()
+
+
 @pytest.mark.usefixtures("_no_lookouts_left")
 def test_a_stream_ends_when_its_time_is_over(agent, tool, toggle, monkeypatch):
-    monkeypatch.setattr(streams, "LASTS_SECONDS", 3.0)
+    monkeypatch.setattr(streams, "LASTS_SECONDS", 1.0)
     asked = {"notifications": {"toolsListChanged": True, "promptsListChanged": True}}
     answer = agent.ask("subscriptions/listen", asked)
-    toggle()
+    change_unread(toggle)
 
     told = [line for line in b"".join(answer.streaming_content).splitlines() if b"data:" in line]
 
@@ -226,7 +251,7 @@ def test_a_stream_that_asks_for_nothing_we_have_only_shows_that_it_is_there(
     monkeypatch.setattr(streams, "LASTS_SECONDS", 1.0)
     monkeypatch.setattr(streams, "SILENCE_SECONDS", 0.2)
     answer = agent.ask("subscriptions/listen", {"notifications": {"promptsListChanged": True}})
-    toggle()
+    change_unread(toggle)
 
     told = b"".join(answer.streaming_content).decode()
 

@@ -75,7 +75,7 @@ def test_what_is_not_set_is_the_default_and_nonsense_is_refused(monkeypatch):
     assert settings.read(reads.number, "SOME_NUMBER", "7", least=1) == 7
 
     monkeypatch.setenv("SOME_NUMBER", "0")
-    with pytest.raises(ImproperlyConfigured, match="SOME_NUMBER is a whole number from 1, not '0'"):
+    with pytest.raises(ImproperlyConfigured, match="from 1 to 999999, not '0'"):
         settings.read(reads.number, "SOME_NUMBER", "7", least=1)
 
 
@@ -163,6 +163,12 @@ def test_a_number_is_whole_and_large_enough(text, least):
 def test_a_number_that_is_none_is_refused(text):
     with pytest.raises(ImproperlyConfigured, match="WAYBILL_X is a whole number from 1"):
         reads.number("WAYBILL_X", text, least=1)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "2.5", "1e9", "301"])
+def test_seconds_that_nobody_could_wait_are_refused(text):
+    with pytest.raises(ImproperlyConfigured, match="WAYBILL_X is a whole number from 0 to 300,"):
+        reads.number("WAYBILL_X", text, most=300)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ class Hook:
         self.answer = web.Response()
         self.echoes = False
         self.sleep = 0.0
+        # While this is not set, nobody gets an answer.
+        self.open = asyncio.Event()
+        self.open.set()
         self.loop = asyncio.new_event_loop()
         self.ready = threading.Event()
         self.thread = threading.Thread(target=lambda: self.loop.run_until_complete(self.serve()))
@@ -37,8 +40,13 @@ class Hook:
         headers = {str(name).lower(): value for name, value in request.headers.items()}
         self.seen.append((headers, await request.read()))
         await asyncio.sleep(self.sleep)
+        await self.open.wait()
         body = orjson.dumps(headers) if self.echoes else self.answer.body
         return web.Response(status=self.answer.status, headers=self.answer.headers, body=body)
+
+    def release(self):
+        """Answer those who wait."""
+        self.loop.call_soon_threadsafe(self.open.set)
 
     def __enter__(self):
         self.thread.start()

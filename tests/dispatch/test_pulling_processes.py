@@ -57,7 +57,7 @@ def send_pull(port, key, seconds, namespace="billing-workers"):
 
 
 def read_items(sent):
-    sent.settimeout(20)
+    sent.settimeout(40)
     received = b""
     while b"\r\n\r\n" not in received or not received.endswith(b"}"):
         more = sent.recv(65_536)
