@@ -65,11 +65,11 @@ def try_destination(
     """What happens to a delivery now, within ten seconds; also where the destination is paused."""
     if not kinds.is_pushed(destination.type):
         raise RuleError(WHY_NOT[Kind(destination.type)], code="NOT_TESTABLE")
+    began = time.monotonic()
     attempt = _make_attempt(destination, input, variant)
     with seats.waiting(destination.org_id) as may_wait:
         if not may_wait:
             raise BusyError("Other destinations are being tested just now: try again in a moment.")
-        began = time.monotonic()
         outcome = run(attempt, SECONDS)
         return Trial(outcome, round(1_000 * (time.monotonic() - began)))
 
