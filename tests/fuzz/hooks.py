@@ -29,6 +29,8 @@ RULES = {
     ("MALFORMED_JSON", ""),
     # A JSON object in a query, whose fields are those of the list.
     ("INVALID_PARAMETER", "/search"),
+    # A user's id, without zeros before it, or an email address, which no pattern says whole.
+    ("INVALID_PARAMETER", "/identifier"),
     # One may be before the other, or too far from it.
     ("INVALID_PARAMETER", "/from"),
     ("INVALID_PARAMETER", "/to"),
