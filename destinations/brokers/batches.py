@@ -163,12 +163,11 @@ class Batches:
         if tasks:
             await asyncio.wait(tasks)
         if loading is not None:
-            try:
-                broker = await loading
-            except Exception:
-                logger.exception("%s could not be loaded", self.module)
+            await asyncio.wait([loading])
+            if error := loading.exception():
+                logger.error("%s could not be loaded", self.module, exc_info=error)
             else:
-                await broker.close()
+                await loading.result().close()
 
 
 def _is_sent(entry: Entry) -> bool:
