@@ -73,8 +73,7 @@ def choose_tools(
     One that is not marked, or not yet, may be chosen, too. `held` is what the caller may do, who
     chooses for no key that may do more; None: for anybody's.
     """
-    if held is not None:
-        check_key(key=key, held=held)
+    check_key(key=key, held=held)
     if variants is None:
         KeyTools.objects.filter(key=key).delete()
         chosen = None

@@ -190,18 +190,19 @@ def is_read_only(error: BaseException) -> bool:
 
 def _outside_views(code: int, message: str) -> Callable[..., HttpResponse]:
     def answer(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-        refused = refusal(code, [Fault(CODES[code], message)])
-        return HttpResponse(orjson.dumps(refused.data), "application/json", code)
+        return refuse_outside(code, [Fault(CODES[code], message)])
 
     return answer
 
 
-def refuse_outside(error: DomainError) -> HttpResponse:
+def refuse_outside(
+    code: int, faults: Sequence[Fault], *, retry_after: int | None = None
+) -> HttpResponse:
     """The refusal where no view of the API answers."""
-    refused = refusal(error.status, error.faults)
-    answer = HttpResponse(orjson.dumps(refused.data), "application/json", error.status)
-    if error.retry_after is not None:
-        answer["Retry-After"] = str(error.retry_after)
+    refused = refusal(code, faults, retry_after=retry_after)
+    answer = HttpResponse(orjson.dumps(refused.data), "application/json", code)
+    if "Retry-After" in refused:
+        answer["Retry-After"] = refused["Retry-After"]
     return answer
 
 

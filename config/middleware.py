@@ -68,5 +68,5 @@ class WholeForms:
         try:
             bodies.check(request.META)
         except DomainError as error:
-            return refuse_outside(error)
+            return refuse_outside(error.status, error.faults, retry_after=error.retry_after)
         return None

@@ -66,7 +66,16 @@ def try_destination(
     if not kinds.is_pushed(destination.type):
         raise RuleError(WHY_NOT[Kind(destination.type)], code="NOT_TESTABLE")
     began = time.monotonic()
-    attempt = _make_attempt(destination, input, variant)
+    attempt = make_attempt(
+        SECONDS,
+        type=destination.type,
+        config=destination.config,
+        payload=orjson.dumps({} if input is None else input),
+        variant=variant,
+        keys=keys.of_destination(destination.pk),
+        destination_id=destination.pk,
+        protocol=destination.protocol,
+    )
     with seats.waiting(destination.org_id) as may_wait:
         if not may_wait:
             raise BusyError("Other destinations are being tested just now: try again in a moment.")
@@ -74,20 +83,15 @@ def try_destination(
         return Trial(outcome, round(1_000 * (time.monotonic() - began)))
 
 
-def _make_attempt(destination: Destination, input: Any, variant: str) -> Attempt:
+def make_attempt(seconds: float, **what: Any) -> Attempt:
+    """An attempt that is a test of `what`, a destination's and a variant's, and has that long."""
     return Attempt(
         record_id=FIRST_ID + secrets.randbelow(FIRST_ID),
         number=0,
         failures=0,
-        type=destination.type,
-        config=destination.config,
-        payload=orjson.dumps({} if input is None else input),
-        ends=time.monotonic() + SECONDS,
-        variant=variant,
-        keys=keys.of_destination(destination.pk),
+        ends=time.monotonic() + seconds,
         is_test=True,
-        destination_id=destination.pk,
-        protocol=destination.protocol,
+        **what,
     )
 
 

@@ -15,13 +15,12 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from actions.admin import APPROVE
 from config.errors import DomainError
 from dispatch import approvals
 from dispatch.models import ActionRecord, Status
 from dispatch.schemas import MAX_REASON
 from orgs.windows import dialog, find_row
-
-APPROVE = "dispatch.approve_actionrecord"
 
 
 class DecisionForm(BaseDialogForm):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-import time
-
 from config.errors import BusyError
 from destinations import trials
-from destinations.attempts import Attempt
 from destinations.keys import Keys
 from destinations.models import Kind, Protocol
 from destinations.outcomes import Outcome, Verdict
@@ -27,25 +23,18 @@ def probe(*, org_id: int, name: str, config: dict[str, object], keys: Keys) -> N
     with seats.waiting(org_id) as may_wait:
         if not may_wait:
             raise BusyError("Too many webhooks are being tested just now: try again in a moment.")
-        outcome = trials.run(_make_attempt(name, config, keys), SECONDS)
+        attempt = trials.make_attempt(
+            SECONDS,
+            type=Kind.WEBHOOK,
+            config=config,
+            payload=b"{}",
+            variant=name,
+            keys=keys,
+            protocol=Protocol.GATEWAY,
+        )
+        outcome = trials.run(attempt, SECONDS)
     if outcome.status is None or not 200 <= outcome.status < 300:
         raise GatewayError(f"action validation failed: {_tell(outcome)}")
-
-
-def _make_attempt(name: str, config: dict[str, object], keys: Keys) -> Attempt:
-    return Attempt(
-        record_id=trials.FIRST_ID + secrets.randbelow(trials.FIRST_ID),
-        number=0,
-        failures=0,
-        type=Kind.WEBHOOK,
-        config=config,
-        payload=b"{}",
-        ends=time.monotonic() + SECONDS,
-        variant=name,
-        keys=keys,
-        is_test=True,
-        protocol=Protocol.GATEWAY,
-    )
 
 
 def _tell(outcome: Outcome) -> str:

@@ -44,9 +44,7 @@ def delete_key(request: HttpRequest, key_id: int) -> HttpResponse:
 def find_memberships(user_id: Any) -> QuerySet[Membership]:
     """Where somebody is a member, the newest first, with their `live_keys`."""
     keys = Prefetch("keys", ApiKey.objects.live(), to_attr="live_keys")
-    rows: QuerySet[Membership] = Membership.objects.live().filter(
-        user_id=user_id, org__deleted_at=None
-    )
+    rows: QuerySet[Membership] = Membership.objects.of_user(user_id)
     return rows.select_related("org").prefetch_related(keys).order_by("-pk")
 
 

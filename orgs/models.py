@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orgs.audit.acting import Via
-from orgs.querysets import InviteQuerySet, LiveQuerySet
+from orgs.querysets import InviteQuerySet, LiveQuerySet, MembershipQuerySet
 
 # The longest that anything is kept.
 MOST_DAYS = 3_650
@@ -142,7 +142,7 @@ class Membership(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = LiveQuerySet.as_manager()
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)

@@ -20,6 +20,14 @@ class LiveQuerySet(QuerySet[Any]):
         return self.live().filter(org_id=org_id)
 
 
+class MembershipQuerySet(LiveQuerySet):
+    """Memberships by whose they are."""
+
+    def of_user(self, user_id: Any) -> Self:
+        """Those of a person, in organizations that are there."""
+        return self.live().filter(user_id=user_id, org__deleted_at=None)
+
+
 class InviteQuerySet(LiveQuerySet):
     """Invites by what can still be done with them."""
 

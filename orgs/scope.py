@@ -82,8 +82,7 @@ class CallerView(ApiView):
 
     def memberships(self) -> QuerySet[Membership]:
         """Those of the person behind the key; with limits, that in its organization only."""
-        rows: QuerySet[Membership] = Membership.objects.live()
-        rows = rows.filter(user_id=self.caller.user_id, org__deleted_at=None)
+        rows: QuerySet[Membership] = Membership.objects.of_user(self.caller.user_id)
         return rows.filter(org_id=self.caller.org_id) if self.caller.is_limited else rows
 
     def deny(self, why: str) -> NoReturn:

@@ -100,8 +100,10 @@ def make_signing_secret() -> str:
     return SIGNING_PREFIX + base64.b64encode(secrets.token_bytes(SIGNING_BYTES)).decode()
 
 
-def check_key(*, key: ApiKey, held: Collection[str]) -> None:
-    """Refuse that somebody ends or changes a key that may do more than they may."""
+def check_key(*, key: ApiKey, held: Collection[str] | None) -> None:
+    """Refuse that somebody ends or changes a key that may do more than they may, if they say."""
+    if held is None:
+        return
     given = permissions.narrow(key.member.permissions, key.permissions)
     check_grant(held=held, given=given, pointer="/id")
 
@@ -111,8 +113,7 @@ def delete_key(*, key: ApiKey, held: Collection[str] | None = None) -> ApiKey:
 
     `held` is what the caller may do, who ends no key that may do more; None: anybody's.
     """
-    if held is not None:
-        check_key(key=key, held=held)
+    check_key(key=key, held=held)
     ApiKey.objects.filter(pk=key.pk, deleted_at=None).update(deleted_at=Now())
     key.refresh_from_db()
     return key

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from django.conf import settings
 
 from config.addresses import address_of, network_of
 from config.errors import BadRequestError, BusyError, DomainError, TooLargeError
+from runtime.shares import Share
 
 AT_ONCE = 256
 HELD_BYTES = 256 * 1_048_576
@@ -36,27 +36,6 @@ def check(environ: Mapping[str, Any]) -> None:
     fault: DomainError | None = environ.get(FAULT)
     if fault:
         raise fault
-
-
-class Share:
-    """`count` of something, of which an address gets more while as much is free as it then has.
-
-    So one alone has half of it at the most, the next one half of the rest, and so on.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._taken: Counter[str] = Counter()
-
-    def has_room(self, address: str, size: int) -> bool:
-        """Whether the address gets so much more."""
-        return self._taken[address] + size <= self._count - self._taken.total()
-
-    def move(self, address: str, size: int) -> None:
-        """Give the address so much, or take it back."""
-        self._taken[address] += size
-        if not self._taken[address]:
-            del self._taken[address]
 
 
 class Body(io.BytesIO):
@@ -80,7 +59,9 @@ class Bodies:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._reading, self._held = Share(AT_ONCE), Share(HELD_BYTES)
+        # By the address that they come from.
+        self._reading: Share[str] = Share(AT_ONCE)
+        self._held: Share[str] = Share(HELD_BYTES)
         self._ends: dict[Any, float] = {}
 
     def fetch(self, environ: dict[str, Any]) -> Held:
@@ -123,7 +104,7 @@ class Bodies:
 
     def _enter(self, address: str, size: int) -> None:
         with self._lock:
-            if not (self._reading.has_room(address, 1) and self._held.has_room(address, size)):
+            if not (self._reading.has_room(address) and self._held.has_room(address, size)):
                 raise BusyError("Too many bodies are on their way. Try again.")
             self._reading.move(address, 1)
             self._held.move(address, size)

@@ -10,26 +10,20 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runtime import slots
+from runtime.shares import Share
 
 _lock = threading.Lock()
 
 
-class Seats:
-    """`count` seats for one kind of waiting. Each that is taken is one of the process's as well.
+class Seats(Share[int | None]):
+    """`count` seats for one kind of waiting, of which each organization has its share.
 
-    An organization gets another one while it has fewer than there are free. So one alone has half
-    of them at the most, whatever it does; the next one has half of the rest, and so on, until
-    several together have all.
+    Each that is taken is one of the process's as well.
     """
-
-    def __init__(self, count: float) -> None:
-        self.count = count
-        self._taken: Counter[int | None] = Counter()
 
     def taken_by(self, org_id: int | None) -> int:
         """How many the organization has."""
@@ -44,15 +38,15 @@ class Seats:
         to end. In a process without slots that keeps nobody.
         """
         with _lock:
-            is_free = slots.may_leave() and all(one._has_room(org_id) for one in (self, _process))
+            is_free = slots.may_leave() and all(one.has_room(org_id) for one in (self, _process))
             if is_free:
-                self._move(org_id, 1)
+                self._move_both(org_id, 1)
         try:
             yield is_free
         finally:
             if is_free:
                 with _lock:
-                    self._move(org_id, -1)
+                    self._move_both(org_id, -1)
 
     @contextmanager
     def waiting(self, org_id: int | None) -> Iterator[bool]:
@@ -64,14 +58,9 @@ class Seats:
             else:
                 yield False
 
-    def _has_room(self, org_id: int | None) -> bool:
-        return self._taken[org_id] < self.count - self._taken.total()
-
-    def _move(self, org_id: int | None, by: int) -> None:
+    def _move_both(self, org_id: int | None, by: int) -> None:
         for one in (self, _process):
-            one._taken[org_id] += by
-            if not one._taken[org_id]:
-                del one._taken[org_id]
+            one.move(org_id, by)
 
 
 # Under another server there is no bound of all of them together.

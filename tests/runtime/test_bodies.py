@@ -11,7 +11,8 @@ from django.conf import settings
 
 from config.errors import BadRequestError, BusyError, TooLargeError
 from runtime import bodies
-from runtime.bodies import Bodies, Body, Share
+from runtime.bodies import Bodies, Body
+from runtime.shares import Share
 from tests.dispatch.background import wait_until
 
 ACME, GLOBEX, INITECH = "198.51.100.1", "203.0.113.1", "2001:db8::1"

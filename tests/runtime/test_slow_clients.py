@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import sys
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlsplit
 
@@ -207,7 +207,9 @@ def test_what_is_too_long_is_refused_unread(web, acme):
     assert [status for status, _, _ in answers] == [413] * 5
 
 
-def test_who_is_removed_while_a_body_is_on_its_way_may_do_no_more(web, acme):
+@contextmanager
+def inviting(web, acme):
+    """An admin, a socket on which most of the body of an invite by them is not sent, and that."""
     member = factories.make_member(acme, "admin")
     key = factories.make_key(acme, member=member)
     body = json.dumps({"permissions": ["admin"]}).encode()
@@ -215,23 +217,22 @@ def test_who_is_removed_while_a_body_is_on_its_way_may_do_no_more(web, acme):
     sent = begin(web, path, body[:1], size=len(body), method="PUT", **{"x-arklow-auth": key})
     with closing(sent):
         assert ask(web, "/v1/self", **{"x-arklow-auth": key}) == 200
+        yield member, sent, body[1:]
+
+
+def test_who_is_removed_while_a_body_is_on_its_way_may_do_no_more(web, acme):
+    with inviting(web, acme) as (member, sent, rest):
         people.remove_member(member=member, held=["owner"], actor="tests")
-        sent.sendall(body[1:])
+        sent.sendall(rest)
 
         assert read(sent)[0] == 401
     assert not acme.invites.exists()
 
 
 def test_who_is_demoted_while_a_body_is_on_its_way_may_do_no_more(web, acme):
-    member = factories.make_member(acme, "admin")
-    key = factories.make_key(acme, member=member)
-    body = json.dumps({"permissions": ["admin"]}).encode()
-    path = f"/v1/orgs/{acme.pk}/members/invites/evil@evil.example"
-    sent = begin(web, path, body[:1], size=len(body), method="PUT", **{"x-arklow-auth": key})
-    with closing(sent):
-        assert ask(web, "/v1/self", **{"x-arklow-auth": key}) == 200
+    with inviting(web, acme) as (member, sent, rest):
         acme.memberships.filter(pk=member.pk).update(permissions=["viewer"])
-        sent.sendall(body[1:])
+        sent.sendall(rest)
 
         assert read(sent)[0] == 403
     assert not acme.invites.exists()
