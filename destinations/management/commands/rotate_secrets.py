@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from config.commands import Formatter
 from destinations import rotation
 from destinations.rotation import Rotation
 
@@ -34,10 +35,6 @@ examples:
   manage.py rotate_secrets
 """
 BAR = 30
-
-
-class Formatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
-    """Django's help, with the lesson's lines as they are."""
 
 
 class Command(BaseCommand):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from config.commands import Formatter
 from operations import reconciliation
 from operations.models import Chore
 from operations.reconciliation import Account
@@ -40,10 +41,6 @@ examples:
 
 The worker does the same by itself: every hour for the last three, every day for the last four days.
 """
-
-
-class Formatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
-    """Django's help, with the lesson's lines as they are."""
 
 
 def moment(text: str) -> datetime:

@@ -1,0 +1,192 @@
+"""What the commands of `manage.py` share: help that teaches, progress, JSON, and exit codes."""
+
+from __future__ import annotations
+
+import time
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any, TypeVar
+
+import orjson
+from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.db import OperationalError, ProgrammingError
+from psycopg.errors import UndefinedColumn, UndefinedTable
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from config.errors import DomainError, Fault
+
+T = TypeVar("T")
+# Where there is no terminal, a line is written at most as often.
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Exit(IntEnum):
+    """How a command ends; a script may rely on it."""
+
+    DONE = 0
+    # What was handed in is at fault, or in conflict with what is there. Nothing was changed.
+    REFUSED = 1
+    # Nothing could be told: arguments, files, the network or the database.
+    UNABLE = 2
+    # With --dry-run: there is something to do.
+    CHANGES = 3
+    # Done, but for some of it, which was refused.
+    PARTLY = 4
+    INTERRUPTED = 130
+
+
+EXIT_CODES = """
+exit codes:
+  0    done, or nothing was to be done
+  1    refused: what was handed in is at fault, or conflicts with what is there; nothing is changed
+  2    nothing can be told: arguments, a file, the network or the database; nothing is changed
+  3    only with --dry-run: something would be changed
+  130  broken off
+"""
+OLDER = "The database is older than this release: run manage.py migrate."
+
+
+class Formatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
+    """Django's help, with the lesson's lines as they are."""
+
+
+class UnableError(CommandError):
+    """The command cannot begin: exit code 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message), returncode=Exit.UNABLE)
+
+
+class TeachingCommand(BaseCommand):
+    """A command whose help ends with a lesson, and whose faults end with the right exit code.
+
+    A `DomainError` that leaves `work` is told fault by fault, and ends with 1; a database out of
+    reach, or without tables of this release, with 2; Ctrl-C with 130.
+    """
+
+    lesson = ""
+    interrupted = "Broken off. Run it again for the rest."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        """The parser, whose help ends with the lesson."""
+        given = {"epilog": self.lesson, "formatter_class": Formatter} | kwargs
+        return super().create_parser(prog_name, subcommand, **given)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do the work, and say how it ended."""
+        try:
+            ended = self.work(**options)
+        except DomainError as error:
+            told = "\n".join(tell_fault(fault) for fault in error.faults)
+            raise CommandError(told, returncode=Exit.REFUSED) from error
+        except OperationalError as error:
+            raise UnableError(f"Database out of reach: {error}") from error
+        except ProgrammingError as error:
+            if isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+                raise UnableError(OLDER) from error
+            raise
+        except KeyboardInterrupt as error:
+            raise CommandError(self.interrupted, returncode=Exit.INTERRUPTED) from error
+        if ended is not Exit.DONE:
+            raise SystemExit(ended)
+
+    def work(self, **options: Any) -> Exit:
+        """What the command does, with the options of its parser."""
+        raise NotImplementedError
+
+    def tell_json(self, value: Any) -> None:
+        """Write a result for scripts: one JSON value on standard output."""
+        self.stdout.write(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode())
+
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Steps]:
+        """Shows how far it has come on standard error: a bar on a terminal, else plain lines."""
+        # Django wraps it; rich asks the stream itself whether it is a terminal.
+        stream: Any = getattr(self.stderr, "_out", self.stderr)
+        console = Console(file=stream)
+        if not console.is_terminal:
+            yield Lines(self.stderr, what, total)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console) as bar:
+            yield Bar(bar, what, total)
+
+
+class Steps:
+    """Something to tell how many more are done."""
+
+    def advance(self, number: int = 1) -> None:
+        """So many more are done."""
+        raise NotImplementedError
+
+    def rename(self, what: str) -> None:
+        """Say from now on that it is this that is done."""
+        raise NotImplementedError
+
+    def over(self, items: Sequence[T]) -> Iterator[T]:
+        """The items, each counted when the next one is asked for."""
+        for item in items:
+            yield item
+            self.advance()
+
+
+class Bar(Steps):
+    """A bar on a terminal."""
+
+    def __init__(self, progress: Progress, what: str, total: int | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(what, total=total)
+
+    def advance(self, number: int = 1) -> None:
+        """Move the bar."""
+        self._progress.advance(self._task, number)
+
+    def rename(self, what: str) -> None:
+        """Write something else before the bar."""
+        self._progress.update(self._task, description=what)
+
+
+class Lines(Steps):
+    """A plain line now and then."""
+
+    def __init__(self, stream: Any, what: str, total: int | None) -> None:
+        self._stream, self._what, self._total = stream, what, total
+        self._done = 0
+        self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+
+    def rename(self, what: str) -> None:
+        """Begin the lines with something else."""
+        self._what = what
+
+    def advance(self, number: int = 1) -> None:
+        """Count, and write a line where the last one is some time ago."""
+        self._done += number
+        if time.monotonic() >= self._next:
+            of = "" if self._total is None else f" of {self._total:,}"
+            self._stream.write(f"{self._what}: {self._done:,}{of}")
+            self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+
+
+def tell_fault(fault: Fault) -> str:
+    """A fault on one line: where, what, and its code."""
+    at = f"{fault.pointer}: " if fault.pointer else ""
+    return printable(f"{at}{fault.message} [{fault.code}]")
+
+
+def printable(text: str) -> str:
+    """What a terminal takes for text, on one line, whoever wrote it."""
+    return "".join(one if one.isprintable() else " " for one in text)
