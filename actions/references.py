@@ -98,6 +98,21 @@ def find_cost(schema: Any) -> Cost:
     return Cost(steps, document.leads_back(order), document.looks_around())
 
 
+class Targets:
+    """Where the references of an admitted schema lead."""
+
+    def __init__(self, schema: Any) -> None:
+        self._document = _Document(schema)
+
+    def of(self, node: Node) -> list[list[Any]]:
+        """For each reference of a subschema, the schemas of which it means one."""
+        return self._document.meanings(node)
+
+    def path_of(self, node: Any) -> Path:
+        """Where a subschema is; the root stands for one inside plain data."""
+        return self._document.path_of(id(node))
+
+
 def _own_steps(node: Node) -> int:
     """The steps of the keywords that compare a value with a list of others."""
     return 1 + sum(len(node[name]) for name in _LISTS if isinstance(node.get(name), list | dict))
@@ -106,6 +121,14 @@ def _own_steps(node: Node) -> int:
 def find_dangling(schema: Any) -> Path:
     """The path of the first reference that leads nowhere in the schema; of the root if none."""
     return next(_Document(schema).find_dangling(), ())
+
+
+def find_links(schema: Any) -> Iterator[tuple[Path, str, Path]]:
+    """Each reference of an admitted schema: where, by which keyword, and where it leads first.
+
+    Of a schema that was parsed: one in which no object stands in two places.
+    """
+    yield from _Document(schema).find_links()
 
 
 def _count_steps(
@@ -152,7 +175,7 @@ class _Document:
         self.properties: dict[int, list[int]] = {}
         self._nodes: dict[int, Node] = {}
         self._bases: dict[int, str] = {}
-        self._named: dict[str, Any] = {"": schema}
+        self._named: dict[str, tuple[Path, Any]] = {"": ((), schema)}
         # What a dynamic reference may mean, as one schema: each of its anchors.
         self._dynamic: dict[str, Node] = {}
         dialect = schema.get("$schema", "") if isinstance(schema, dict) else ""
@@ -212,12 +235,21 @@ class _Document:
                 if isinstance(reference, str) and self._resolve(reference, base) is None:
                     yield (*path, keyword)
 
+    def find_links(self) -> Iterator[tuple[Path, str, Path]]:
+        """Where each reference is, its keyword, and the path of what it names."""
+        for number, path in self.paths.items():
+            node, base = self._nodes[number], self._bases[number]
+            for keyword in _REFERENCES:
+                reference = node.get(keyword)
+                if isinstance(reference, str):
+                    yield path, keyword, self._locate(reference, base)[0]
+
     def _collect(self, node: Any, path: Path, base: str) -> None:
         if isinstance(node, list):
             for index, value in enumerate(node):
                 self._collect(value, (*path, index), base)
         elif isinstance(node, dict) and len(self.paths) <= MAX_SUBSCHEMAS:
-            base = self._name(node, base)
+            base = self._name(node, path, base)
             self._nodes[id(node)], self._bases[id(node)], self.paths[id(node)] = node, base, path
             for key, value in node.items():
                 if key in _BY_NAME and isinstance(value, dict):
@@ -226,15 +258,15 @@ class _Document:
                 elif key not in _DATA:
                     self._collect(value, (*path, key), base)
 
-    def _name(self, node: Node, base: str) -> str:
+    def _name(self, node: Node, path: Path, base: str) -> str:
         own = node.get(self._id)
         if isinstance(own, str) and not (self._lone_ref and "$ref" in node):
             uri, anchor = urldefrag(_join(base, own))
-            self._named[f"{uri}#{anchor}" if anchor else uri] = node
+            self._named[f"{uri}#{anchor}" if anchor else uri] = path, node
             base = uri
         for keyword in _ANCHORS:
             if isinstance(node.get(keyword), str):
-                self._named[f"{base}#{node[keyword]}"] = node
+                self._named[f"{base}#{node[keyword]}"] = path, node
         if isinstance(node.get("$dynamicAnchor"), str):
             self._add_dynamic(node["$dynamicAnchor"], node)
         if node.get("$recursiveAnchor") is True:
@@ -243,6 +275,20 @@ class _Document:
 
     def _add_dynamic(self, anchor: str, node: Node) -> None:
         self._dynamic.setdefault(anchor, {"anyOf": []})["anyOf"].append(node)
+
+    def meanings(self, node: Node) -> list[list[Any]]:
+        """For each of the node's references what it names; a dynamic one also names whatever has
+        its anchor."""
+        found = []
+        for keyword in _REFERENCES:
+            reference = node.get(keyword)
+            if isinstance(reference, str):
+                named = [self._resolve(reference, self._bases.get(id(node), ""))]
+                if keyword != "$ref":
+                    anchored = self._dynamic.get(urldefrag(reference).fragment, {"anyOf": []})
+                    named += [other for other in anchored["anyOf"] if other is not named[0]]
+                found.append(named)
+        return found
 
     def _targets(self, node: Node) -> Iterator[Any]:
         """What the node's references name; a dynamic one also whatever has its anchor."""
@@ -254,17 +300,22 @@ class _Document:
                     yield self._dynamic.get(urldefrag(reference).fragment)
 
     def _resolve(self, reference: str, base: str) -> Any:
+        return self._locate(reference, base)[1]
+
+    def _locate(self, reference: str, base: str) -> tuple[Path, Any]:
         uri, fragment = urldefrag(_join(base, reference))
         if fragment and not fragment.startswith("/"):
-            return self._named.get(f"{uri}#{fragment}")
-        node = self._named.get(uri)
+            return self._named.get(f"{uri}#{fragment}", ((), None))
+        path, node = self._named.get(uri, ((), None))
         for part in unquote(fragment).split("/")[1:]:
-            key = part.replace("~1", "/").replace("~0", "~")
+            key: str | int = part.replace("~1", "/").replace("~0", "~")
             if isinstance(node, list):
-                node = node[int(key)] if key.isdecimal() and int(key) < len(node) else None
+                key = int(key) if str(key).isdecimal() else -1
+                node = node[key] if 0 <= key < len(node) else None
             else:
                 node = node.get(key) if isinstance(node, dict) else None
-        return node
+            path = *path, key
+        return path, node
 
     def _numbers(self, nodes: Iterable[Any]) -> list[int]:
         found = [node for node in nodes if isinstance(node, dict)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import jsonschema_rs
@@ -29,21 +30,54 @@ _CLASSES: dict[str, Any] = {
     "https://json-schema.org/draft/2019-09/schema": jsonschema_rs.Draft201909Validator,
     "https://json-schema.org/draft/2020-12/schema": jsonschema_rs.Draft202012Validator,
 }
+_DRAFTS: dict[str, int] = dict(
+    zip(
+        _CLASSES,
+        (
+            jsonschema_rs.Draft4,
+            jsonschema_rs.Draft6,
+            jsonschema_rs.Draft7,
+            jsonschema_rs.Draft201909,
+            jsonschema_rs.Draft202012,
+        ),
+        strict=True,
+    )
+)
 DIALECTS = tuple(_CLASSES)
 DEFAULT_DIALECT = DIALECTS[-1]
 
 
 def compile_schema(
-    schema: Any, *, dialect: str = DEFAULT_DIALECT, mask: str | None = None
+    schema: Any,
+    *,
+    dialect: str = DEFAULT_DIALECT,
+    mask: str | None = None,
+    registry: jsonschema_rs.Registry | None = None,
 ) -> Validator:
     """A validator that fetches nothing and gives up on costly patterns.
 
-    With a `mask`, that stands in the faults where else the value would.
+    With a `mask`, that stands in the faults where else the value would. What is in the
+    `registry` may be referred to.
 
     Raises what jsonschema_rs raises for a schema that breaks its metaschema, holds a
     reference to anything but itself, or a pattern that is none.
     """
-    return _CLASSES[dialect](schema, mask=mask, **_OPTIONS)
+    return _CLASSES[dialect](schema, mask=mask, registry=registry, **_OPTIONS)
+
+
+def is_schema(schema: Any, *, dialect: str) -> bool:
+    """Whether it is as the dialect's metaschema says, whatever its references lead to."""
+    return bool(_metaschema(dialect).is_valid(schema))
+
+
+@functools.cache
+def _metaschema(dialect: str) -> Validator:
+    return compile_schema({"$ref": f"{dialect}#"}, dialect=dialect)
+
+
+def keep_schemas(schemas: Mapping[str, Any], *, dialect: str) -> jsonschema_rs.Registry:
+    """A registry of schemas by their URIs, for `compile_schema`."""
+    return jsonschema_rs.Registry(schemas.items(), draft=_DRAFTS[dialect])
 
 
 def find_faults(

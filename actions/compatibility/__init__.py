@@ -1,0 +1,25 @@
+"""Whether contracts accept each other's payloads; `docs/compatibility.md` says how it is judged."""
+
+from __future__ import annotations
+
+from actions.compatibility.checks import compare_apart
+from actions.compatibility.reports import (
+    Direction,
+    Finding,
+    Kind,
+    OpenContent,
+    Policy,
+    Report,
+    Verdict,
+)
+
+__all__ = [
+    "Direction",
+    "Finding",
+    "Kind",
+    "OpenContent",
+    "Policy",
+    "Report",
+    "Verdict",
+    "compare_apart",
+]

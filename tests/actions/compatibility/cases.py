@@ -1,0 +1,199 @@
+"""One case: a pair of schemas with payloads for them, and what must hold whatever they are."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from actions.compatibility import Direction, Kind, Report, Verdict
+from tests.actions.compatibility.decisions import Decisions
+from tests.actions.compatibility.mutations import mutate
+from tests.actions.compatibility.oracles import Oracle, admitted, are_equal
+from tests.actions.compatibility.payloads import find_payloads, find_samples
+from tests.actions.compatibility.schemas import make_document
+from tests.actions.compatibility.shrinking import Pair, shrink, smaller_values
+
+Compare = Callable[..., Report]
+# Each pair is asked for more than once; one in so many for all that can be asked.
+THOROUGH = 8
+# They have the first schema in common, with its samples.
+PAIRS = 6
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two admitted schemas, the second one perhaps a version of the first, and payloads."""
+
+    old: Oracle
+    new: Oracle
+    versions: bool
+    payloads: list[Any]
+    thorough: bool
+
+    def breaking(self) -> list[Any]:
+        """The payloads that the old one accepts and the new one refuses, the shortest first."""
+        found = [p for p in self.payloads if self.old.accepts(p) and not self.new.accepts(p)]
+        return sorted(found, key=lambda payload: len(json.dumps(payload)))
+
+
+@dataclass
+class Tally:
+    """What was seen in all cases."""
+
+    pairs: Counter = field(default_factory=Counter)
+    seen: Counter = field(default_factory=Counter)
+    causes: Counter = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Count what another one has counted, too."""
+        self.pairs += other.pairs
+        self.seen += other.seen
+        self.causes += other.causes
+
+    @property
+    def cases(self) -> int:
+        """How many pairs were compared."""
+        return sum(self.pairs.values())
+
+
+class CounterexampleError(AssertionError):
+    """What the engine said of a pair, and the payload that shows it to be wrong."""
+
+    def __init__(self, what: str, case: Case, payload: Any = None) -> None:
+        self.what, self.case, self.payload = what, case, payload
+        super().__init__(json.dumps(self.as_dict()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counterexample as JSON."""
+        old, new = self.case.old.schema, self.case.new.schema
+        return {"what": self.what, "old": old, "new": new, "payload": self.payload}
+
+
+def make_cases(seed: bytes) -> Iterator[Case]:
+    """A few pairs of one schema and its versions, or others, as far as they are admitted."""
+    decide = Decisions(seed)
+    old = admitted(make_document(decide))
+    if old is None:
+        return
+    samples = find_samples(old)
+    for _ in range(PAIRS):
+        versions, thorough = not decide.happens(5), decide.happens(THOROUGH)
+        new = admitted(mutate(decide, old.schema) if versions else make_document(decide))
+        if new is not None and not are_equal(old.schema, new.schema):
+            payloads = find_payloads(decide, {old: samples, new: find_samples(new)})
+            yield Case(old, new, versions, payloads, thorough)
+
+
+def shrunk(compare: Compare, found: CounterexampleError) -> CounterexampleError:
+    """The same fault, shown by the smallest pair."""
+    smallest = [found]
+
+    def fails(pair: Pair) -> bool:
+        old, new = map(admitted, pair)
+        if old is None or new is None:
+            return False
+        samples = {old: find_samples(old), new: find_samples(new)}
+        known = smallest[-1].payload
+        more = find_payloads(Decisions(b""), samples)
+        payloads = [known, *smaller_values(known), *more]
+        case = Case(old, new, found.case.versions, payloads, found.case.thorough)
+        try:
+            hold(compare, case, Tally())
+        except CounterexampleError as error:
+            if error.what == found.what:
+                smallest.append(error)
+        return smallest[-1].case is case
+
+    shrink((found.case.old.schema, found.case.new.schema), fails)
+    return smallest[-1]
+
+
+def hold(compare: Compare, case: Case, tally: Tally) -> None:
+    """`CounterexampleError` where the engine is wrong about this case; else it is counted."""
+    old, new = case.old.schema, case.new.schema
+    try:
+        report = compare(old, new, direction=Direction.BACKWARD)
+    except Exception as error:
+        raise CounterexampleError(f"raised {error!r}", case) from error
+    tally.pairs["versions" if case.versions else "independent", report.verdict.value] += 1
+    _hold_shape(case, report)
+    if report.verdict is Verdict.COMPATIBLE:
+        _hold_compatible(case, tally)
+    elif report.verdict is Verdict.INCOMPATIBLE:
+        _hold_samples(case, report.findings, tally)
+    else:
+        tally.seen["indeterminate with a payload that breaks"] += bool(case.breaking())
+        tally.causes.update({finding.rule for finding in report.findings})
+    if case.thorough:
+        _hold_again(compare, case, report)
+
+
+def _hold_compatible(case: Case, tally: Tally) -> None:
+    """No payload shows the contrary, but for one that the validators differ on."""
+    for payload in case.payloads:
+        tally.seen["payloads judged"] += 1
+        if not case.old.accepts(payload):
+            continue
+        tally.seen["payloads accepted"] += 1
+        if not (case.old.is_agreed(payload) and case.new.is_agreed(payload)):
+            tally.seen["payloads that the validators differ on"] += 1
+        elif not case.new.accepts(payload):
+            raise CounterexampleError("called compatible", case, payload)
+
+
+def _hold_samples(case: Case, findings: Iterable, tally: Tally) -> None:
+    """Each sample is accepted and refused as it says, by both validators where they agree."""
+    sides = {"old": case.old, "new": case.new}
+    for finding in findings:
+        if finding.accepted_by is None:
+            continue
+        accepting, refusing = sides[finding.accepted_by], sides[finding.refused_by]
+        tally.seen["samples"] += 1
+        if not accepting.accepts(finding.sample) or refusing.accepts(finding.sample):
+            raise CounterexampleError("a sample shows nothing", case, finding.sample)
+        agreed = accepting.is_agreed(finding.sample) and refusing.is_agreed(finding.sample)
+        tally.seen["samples that the validators differ on"] += not agreed
+
+
+def _hold_shape(case: Case, report: Report) -> None:
+    """The verdict and the findings say the same, in one direction."""
+    breaking = [finding for finding in report.findings if finding.kind is Kind.BREAKS]
+    if (report.verdict is Verdict.INCOMPATIBLE) != bool(breaking):
+        raise CounterexampleError("the verdict and the findings differ", case)
+    for finding in breaking:
+        if (finding.accepted_by, finding.refused_by) != ("old", "new"):
+            raise CounterexampleError("a finding of the other direction", case, finding.sample)
+
+
+def _hold_again(compare: Compare, case: Case, report: Report) -> None:
+    """Asked again, from the other side, and about itself."""
+    old, new = case.old.schema, case.new.schema
+    if compare(*copy.deepcopy((old, new)), direction=Direction.BACKWARD) != report:
+        raise CounterexampleError("said something else the second time", case)
+    reverse = compare(new, old, direction=Direction.FORWARD)
+    if list(_turned(reverse)) != list(_told(report)):
+        raise CounterexampleError("backward and forward differ", case)
+    if compare(old, old, direction=Direction.BACKWARD) != Report(Verdict.COMPATIBLE):
+        raise CounterexampleError("not compatible with itself", case)
+    if compare(old, new, direction=Direction.FULL).verdict is Verdict.COMPATIBLE:
+        forward = compare(old, new, direction=Direction.FORWARD)
+        if {report.verdict, forward.verdict} != {Verdict.COMPATIBLE}:
+            raise CounterexampleError("compatible in full, but not in both directions", case)
+
+
+def _told(report: Report) -> Iterator[tuple]:
+    """What does not depend on the direction's own names for rules."""
+    yield (report.verdict,)
+    for finding in report.findings:
+        yield (finding.kind, finding.old_pointer, finding.new_pointer, finding.accepted_by)
+
+
+def _turned(report: Report) -> Iterator[tuple]:
+    """What is told of a report with the two sides exchanged."""
+    yield (report.verdict,)
+    for finding in report.findings:
+        yield (finding.kind, finding.new_pointer, finding.old_pointer, finding.refused_by)
