@@ -1,0 +1,1 @@
+"""Plan and apply over REST: `/v1/orgs/{org_id}/config/revisions`."""
