@@ -6,7 +6,17 @@ import argparse
 import signal
 import sys
 
-from benchmarks import backlog, brokers, dispatch, guard, ingress, latency, pull, statements
+from benchmarks import (
+    backlog,
+    brokers,
+    dispatch,
+    guard,
+    imports,
+    ingress,
+    latency,
+    pull,
+    statements,
+)
 from benchmarks.figures import is_missed, show
 from benchmarks.stack import running
 
@@ -20,6 +30,7 @@ PARTS = {
     "statements": statements.run,
     "backlog": backlog.run,
     "pull": pull.run,
+    "imports": imports.run,
 }
 
 

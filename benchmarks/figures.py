@@ -44,6 +44,9 @@ TARGETS = {
     "scheduled / empty": Target(0.9),
     "dead / empty": Target(0.9),
     "full / empty": Target(0.9),
+    "import / raw": Target(0.5),
+    "import's memory": Target(300, at_least=False),
+    "import's memory, late / early": Target(1.1, at_least=False),
     "sdk pull / target": Target(1),
     "p95 beside 200 waiting / alone": Target(1.5, at_least=False),
 }
@@ -56,6 +59,7 @@ UNITS = {
     "statements": "for 1,000 deliveries",
     "statements without BEGIN and COMMIT": "for 1,000 deliveries",
     "memory": "MB at most (VmHWM)",
+    "import's memory": "MB at most, both processes (VmHWM)",
 }
 
 

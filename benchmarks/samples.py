@@ -139,3 +139,9 @@ def read_memory(pid: int, what: str = "VmRSS") -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith(f"{what}:"))
     return int(line.split()[1]) / 1024
+
+
+def read_family_memory(pid: int, what: str = "VmRSS") -> float:
+    """The same of a process and those that it has started; what they share counts for each."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum([read_memory(int(one), what) for one in (pid, *children)])
