@@ -14,7 +14,8 @@ RUNTIME := .venv/.requirements.txt.stamp
 DEV := .venv/.requirements-dev.txt.stamp
 BENCH := .venv/.requirements-bench.txt.stamp
 # What tests call that is written in JavaScript; npm notes there what it has installed.
-NODE_FOLDERS := tests/destinations/kinds/everything tests/agents/clients
+NODE_FOLDERS := tests/destinations/kinds/everything tests/agents/clients \
+	tests/actions/consumers/compiler tests/bundles/documents
 NODE_MODULES := $(NODE_FOLDERS:%=%/node_modules/.package-lock.json)
 # Two makes in one clone take turns; the second one then finds the work done.
 TAKE_TURNS = exec 9<Makefile; flock 9
@@ -87,6 +88,10 @@ chaos: $(DEV) ## Kill everything in turn and count what is lost (ARGS="--only we
 .PHONY: fuzz
 fuzz: $(DEV) ## Call everything in the OpenAPI document in every way (ARGS="--seconds 3600 --seed 7")
 	@exec $(BIN)/python -m tests.fuzz $(ARGS)
+
+.PHONY: compat
+compat: $(DEV) ## Compare 100,000 pairs of schemas and look for payloads that show a verdict wrong (ARGS="--cases 2000 --seed 7")
+	@exec $(BIN)/python -m tests.actions.compatibility $(ARGS)
 
 # What Waybill is measured beside is worth having, but not worth stopping for.
 GET_EXTRAS = $(MAKE) $(BENCH) || echo "Going on without what requirements-bench.txt asks for."

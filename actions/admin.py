@@ -18,8 +18,10 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
 from actions import services
+from actions.consumer_admin import OFFERS, OffersAdmin
 from actions.forms import DefinitionForm, LinkForm, LinkFormSet, PublishForm
 from actions.models import ActionDefinition, DefinitionDestination
+from actions.services import MOMENTS, POLICY
 from orgs.models import Permission
 from orgs.windows import LiveFilter, SavedByService, SoftlyDeleted, badge, is_row_id, pretty
 
@@ -47,13 +49,12 @@ class LinkInline(TabularInline):
         return field
 
 
-@admin.register(ActionDefinition)
-class DefinitionAdmin(SavedByService, SoftlyDeleted):
+class DefinitionAdmin(OffersAdmin, SavedByService, SoftlyDeleted):
     """Contracts. A version is published once; its aliases and links may change."""
 
     form = DefinitionForm
     inlines = (LinkInline,)
-    actions_detail = ("publish_next",)
+    actions_detail = ("publish_next", OFFERS)
     delete_note = (
         "It takes no new actions any more; its aliases and links go, its version number stays "
         "used. Actions that were accepted before still finish."
@@ -70,6 +71,7 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
             None,
             {"fields": ("org", "variant", "version", "description", "alias", "requires_approval")},
         ),
+        ("Compatibility", {"fields": (*POLICY, "allow_indeterminate")}),
         ("Contract", {"fields": ("schema",)}),
     )
     fieldsets = (
@@ -77,6 +79,8 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
             None,
             {"fields": ("org", "variant", "version", "description", "alias", "requires_approval")},
         ),
+        ("Compatibility", {"fields": POLICY}),
+        ("Deprecation", {"fields": MOMENTS}),
         ("Contract", {"fields": ("shown_schema", "digest")}),
         ("Facts", {"fields": ("id", "created_at", "updated_at")}),
     )
@@ -129,8 +133,12 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
 
     @admin.display(description="state")
     def state(self, definition: ActionDefinition) -> SafeString:
-        """Whether it is deleted."""
-        return badge("deleted") if definition.deleted_at else badge("live", "success")
+        """Whether it is deleted, or to be used no more."""
+        if definition.deleted_at:
+            return badge("deleted")
+        if definition.deprecated_at or definition.sunset_at:
+            return badge("deprecated", "warning")
+        return badge("live", "success")
 
     def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may add a definition. unfold would look a dotted permission up in the database
@@ -147,10 +155,22 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
         query = urlencode({"from": object_id})
         return redirect(f"{reverse('admin:actions_actiondefinition_add')}?{query}")
 
+    def saves_in_transaction_of(self, object_id: str | None) -> bool:
+        """A new version is judged beside others, which takes its time."""
+        return object_id is not None
+
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """With aliases and links, in two queries more for any number."""
         rows: QuerySet = services.with_links(super().get_queryset(request))
         return rows
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """The row with its variant's policy, which saving the form says again."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            for name in POLICY:
+                setattr(found, name, getattr(found, f"variant_{name}"))
+        return found
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The form, or, where nothing may be changed, what there is."""
@@ -176,7 +196,8 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
         """The definition that a new version starts from."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         asked = request.GET.get("from", "")
-        known = ActionDefinition.objects.filter(pk=asked).first() if is_row_id(asked) else None
+        rows = services.with_links(ActionDefinition.objects.all())
+        known = rows.filter(pk=asked).first() if is_row_id(asked) else None
         if known is None:
             return initial
         schema = orjson.dumps(known.read_schema(), option=orjson.OPT_INDENT_2).decode()
@@ -185,6 +206,8 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
             "variant": known.variant,
             "description": known.description,
             "requires_approval": known.requires_approval,
+            "compatibility": known.variant_compatibility,
+            "open_content": known.variant_open_content,
             "schema": schema,
         }
 
@@ -199,7 +222,11 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
                 alias=values["alias"],
                 description=values["description"],
                 requires_approval=values["requires_approval"],
-                held=(Permission.ADMIN,) if request.user.has_perm(APPROVE) else (),
+                compatibility=values["compatibility"] or None,
+                open_content=values["open_content"] or None,
+                deprecated_at=values["deprecated_at"],
+                sunset_at=values["sunset_at"],
+                held=_held(request),
             )
         else:
             self._publish(request, obj, values)
@@ -234,9 +261,18 @@ class DefinitionAdmin(SavedByService, SoftlyDeleted):
             description=values["description"] or None,
             # Not ticked, it stays as it is for the other versions.
             requires_approval=values["requires_approval"] or None,
+            compatibility=values["compatibility"] or None,
+            open_content=values["open_content"] or None,
+            allow_indeterminate=values["allow_indeterminate"],
+            held=_held(request),
         )
         if made.pk in known:
             text = f"{made} holds this very schema already: no version was added."
             self.message_user(request, text, messages.WARNING)
         obj.pk = made.pk
         obj.refresh_from_db()
+
+
+def _held(request: HttpRequest) -> tuple[Permission, ...]:
+    """Who may approve may let actions go without it."""
+    return (Permission.ADMIN,) if request.user.has_perm(APPROVE) else ()

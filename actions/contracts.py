@@ -36,7 +36,7 @@ class InvalidSchemaError(RuleError):
 
 def admit(schema: Any) -> validation.Validator:
     """The schema's validator; `InvalidSchemaError` points to what is wrong with it."""
-    dialect = _dialect(schema)
+    dialect = dialect_of(schema)
     try:
         validator = validation.compile_schema(schema, dialect=dialect)
     except ValidationError as error:
@@ -84,6 +84,14 @@ class Contract:
         return deep or (self.cost.looks_around and len(body) > MAX_LOOKED_AROUND_BYTES)
 
 
+def compile_contract(schema: bytes) -> Contract:
+    """The contract of a schema that has been admitted."""
+    admitted = orjson.loads(schema)
+    dialect = dialect_of(admitted)
+    validator = validation.compile_schema(admitted, dialect=dialect)
+    return Contract(validator, dialect, schema, references.find_cost(admitted))
+
+
 class Validators:
     """The compiled contracts of this process: by definition id, for a stored schema never
     changes; the 1,024 used last are kept."""
@@ -97,10 +105,7 @@ class Validators:
 
     def add(self, definition_id: int, schema: bytes) -> Contract:
         """Compile and keep a stored schema."""
-        stored = orjson.loads(schema)
-        dialect = _dialect(stored)
-        validator = validation.compile_schema(stored, dialect=dialect)
-        contract = Contract(validator, dialect, schema, references.find_cost(stored))
+        contract = compile_contract(schema)
         with self._lock:
             self._kept[definition_id] = contract
             while len(self._kept) > CACHED_VALIDATORS:
@@ -126,7 +131,8 @@ class Validators:
 validators = Validators()
 
 
-def _dialect(schema: Any) -> str:
+def dialect_of(schema: Any) -> str:
+    """The URI of the draft by which a schema is read; `InvalidSchemaError` where it is none."""
     if not isinstance(schema, dict | bool):
         raise InvalidSchemaError("A schema is an object or a boolean.", pointer="/schema")
     named = schema.get("$schema") if isinstance(schema, dict) else None

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
+import orjson
 from django import forms
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import (
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldBooleanSwitchWidget,
 )
 
-from actions.models import ActionDefinition, DefinitionDestination
+from actions.models import (
+    ActionDefinition,
+    Compatibility,
+    DefinitionDestination,
+    OpenContent,
+)
 from actions.schemas import PUT_DEFINITION
 from config import strictjson
-from config.errors import DomainError
+from config.errors import DomainError, Fault
 from destinations.admin.forms import DrawnJSONField
 from destinations.models import Destination
 from orgs.windows import ServiceForm
 
+SHOWN_SAMPLE = 500
 NEW_SCHEMA = """{
   "type": "object",
   "required": [],
@@ -29,7 +39,7 @@ NEW_SCHEMA = """{
 
 
 class DefinitionForm(ServiceForm):
-    """What can be changed of a definition: aliases, description, if actions need approval."""
+    """What can be changed of a definition: all but its contract."""
 
     alias = DrawnJSONField(
         schema=PUT_DEFINITION["properties"]["alias"],
@@ -48,9 +58,26 @@ class DefinitionForm(ServiceForm):
         "in approves. Who may approve may lift it.",
     )
 
+    compatibility = forms.ChoiceField(
+        choices=Compatibility.choices,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="What each further version of the variant has to be; what is there stays.",
+    )
+    open_content = forms.ChoiceField(
+        choices=OpenContent.choices,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Lenient: an added property breaks nothing where the other contract leaves it "
+        "open, because nobody sends what no contract lists.",
+    )
+
     class Meta:
         model = ActionDefinition
-        fields = ("alias", "description", "requires_approval")
+        fields = (
+            "alias", "description", "requires_approval", "compatibility", "open_content",
+            "deprecated_at", "sunset_at",
+        )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,16 +101,29 @@ class PublishForm(DefinitionForm):
         ),
         help_text="2020-12, unless $schema says draft 4, 6, 7 or 2019-09.",
     )
+    allow_indeterminate = forms.BooleanField(
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="Publish it also where it cannot be told whether it is compatible.",
+    )
 
     class Meta:
         model = ActionDefinition
         fields = (
-            "org", "variant", "version", "alias", "description", "requires_approval", "schema",
+            "org", "variant", "version", "alias", "description", "requires_approval",
+            "compatibility", "open_content", "allow_indeterminate", "schema",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["requires_approval"].help_text += " Not ticked: as it is now."
+        for name, choices in (("compatibility", Compatibility), ("open_content", OpenContent)):
+            field = cast("forms.ChoiceField", self.fields[name])
+            field.choices = [("", "As it is now"), *choices.choices]
+
+    def add_faults(self, faults: Sequence[Fault]) -> None:
+        """Show each fault at its field, with the payload that shows it, if any."""
+        super().add_faults([replace(fault, message=tell(fault)) for fault in faults])
 
     def clean_schema(self) -> Any:
         """The schema as a value."""
@@ -91,6 +131,22 @@ class PublishForm(DefinitionForm):
             return strictjson.parse(self.cleaned_data["schema"].encode())
         except DomainError as error:
             raise forms.ValidationError(str(error)) from error
+
+
+def tell(fault: Fault) -> str:
+    """What is wrong, and a payload that shows it."""
+    finding = fault.finding or {}
+    if "sample" not in finding:
+        return fault.message
+    sample = orjson.dumps(finding["sample"]).decode()
+    contracts = {"old": "the older contract", "new": "the newer one"}
+    taken, refused = contracts[finding["accepted_by"]], contracts[finding["refused_by"]]
+    return f"{fault.message} {shorten(sample)} is taken by {taken} and refused by {refused}."
+
+
+def shorten(text: str) -> str:
+    """A text of a few lines at the most."""
+    return text if len(text) <= SHOWN_SAMPLE else f"{text[:SHOWN_SAMPLE]}…"
 
 
 class LinkForm(ServiceForm):

@@ -18,6 +18,7 @@ import orjson
 
 from config import validation
 from config.errors import Fault
+from runtime import crashes
 
 SECONDS = 2
 # For all that one call hands in.
@@ -34,6 +35,7 @@ TOO_LATE = Fault(
     f"The {SECONDS_A_CALL} seconds for judging one call were over: send it again, with fewer.",
     "/input",
 )
+FAILED = Fault("JUDGE_FAILED", "Judging it by its contract failed, which is our error.", "/input")
 
 
 def set_deadline() -> float:
@@ -52,6 +54,7 @@ def judge_apart(dialect: str, schema: bytes, body: bytes, deadline: float) -> li
     if seconds <= 0:
         return [TOO_LATE]
     case = b'{"dialect":%b,"schema":%b,"payload":%b}' % (orjson.dumps(dialect), schema, body)
+    untold = TOO_LONG if seconds == SECONDS else TOO_LATE
     try:
         done = subprocess.run(
             [sys.executable, "-m", "actions.judge"],
@@ -62,11 +65,14 @@ def judge_apart(dialect: str, schema: bytes, body: bytes, deadline: float) -> li
             check=True,
         )
         told = done.stdout
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+    except subprocess.TimeoutExpired as error:
         told = error.stdout or b""
+    except subprocess.CalledProcessError as error:
+        told = error.stdout
+        untold = FAILED if crashes.is_crash(error) else untold
     lines = told.split(b"\n")[:-1]
     if not lines:
-        return [TOO_LONG if seconds == SECONDS else TOO_LATE]
+        return [untold]
     return [Fault(*fault) for fault in orjson.loads(lines[-1])]
 
 

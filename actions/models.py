@@ -12,6 +12,26 @@ from destinations.models import Destination
 from orgs.models import Organization, SoftDeleted
 
 
+class Compatibility(models.TextChoices):
+    """What a new version of a variant has to be (`compatibility.Policy`), to the live version
+    before it or to all of them."""
+
+    NONE = "none"
+    BACKWARD = "backward", "backward: it takes what the one before takes"
+    FORWARD = "forward", "forward: the one before takes what it takes"
+    FULL = "full", "full: both"
+    BACKWARD_TRANSITIVE = "backward_transitive", "backward, to all before"
+    FORWARD_TRANSITIVE = "forward_transitive", "forward, to all before"
+    FULL_TRANSITIVE = "full_transitive", "full, to all before"
+
+
+class OpenContent(models.TextChoices):
+    """How strictly an added property is judged (`compatibility.OpenContent`)."""
+
+    STRICT = "strict"
+    LENIENT = "lenient"
+
+
 class ActionDefinition(SoftDeleted):
     """A kind of work: a variant, a version, and the JSON Schema its payloads satisfy."""
 
@@ -23,11 +43,26 @@ class ActionDefinition(SoftDeleted):
     schema = ExactJSONField()
     schema_digest = models.BinaryField(max_length=32)
     description = models.TextField(blank=True, default="")
-    # A property of the variant, on each of its rows: `services` keeps them equal.
+    # Properties of the variant, on each of its rows: `services` keeps them equal.
     requires_approval = models.BooleanField(
         db_default=False,
         help_text="Whether the actions of all versions are held until somebody approves them.",
     )
+    compatibility = models.CharField(
+        max_length=19,
+        choices=Compatibility.choices,
+        db_default=Compatibility.NONE,
+        help_text="What each further version has to be.",
+    )
+    open_content = models.CharField(
+        max_length=7,
+        choices=OpenContent.choices,
+        db_default=OpenContent.STRICT,
+        help_text="How strictly an added property is judged.",
+    )
+    # Of this version: what ingress tells those who still send it.
+    deprecated_at = models.DateTimeField(null=True, blank=True)
+    sunset_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("id",)
@@ -38,6 +73,20 @@ class ActionDefinition(SoftDeleted):
             ),
             models.CheckConstraint(
                 condition=models.Q(version__gte=1), name="definition_version_from_one"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(compatibility__in=Compatibility.values),
+                name="definition_compatibility_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(open_content__in=OpenContent.values),
+                name="definition_open_content_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(deprecated_at=None)
+                | models.Q(sunset_at=None)
+                | models.Q(sunset_at__gte=models.F("deprecated_at")),
+                name="definition_deprecated_before_sunset",
             ),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from actions.models import ActionDefinition, DefinitionName
 from config.errors import ConflictError, RuleError
@@ -25,6 +26,13 @@ def check_name(name: str, *, pointer: str) -> None:
     raise RuleError(f"A variant or alias {reason}.", code="INVALID_NAME", pointer=pointer)
 
 
+def check_variant(*, org_id: int, variant: str) -> None:
+    """Refuse a variant that is somebody's alias."""
+    named = DefinitionName.objects.filter(org_id=org_id, name=variant, kind=NAMED.ALIAS)
+    for held in named:
+        _refuse_alias(held)
+
+
 def claim_variant(*, definition: ActionDefinition) -> None:
     """Make the definition's variant a live name; 409 where it is somebody's alias."""
     held, _ = DefinitionName.objects.get_or_create(
@@ -33,11 +41,7 @@ def claim_variant(*, definition: ActionDefinition) -> None:
         defaults={"variant": definition.variant, "kind": NAMED.VARIANT},
     )
     if held.kind == NAMED.ALIAS:
-        raise ConflictError(
-            f"{definition.variant!r} is an alias of {held.variant!r}.",
-            code="VARIANT_IS_ALIAS",
-            pointer="/variant",
-        )
+        _refuse_alias(held)
 
 
 def replace_aliases(*, definition: ActionDefinition, aliases: Sequence[str]) -> None:
@@ -71,12 +75,34 @@ def replace_aliases(*, definition: ActionDefinition, aliases: Sequence[str]) -> 
     )
 
 
+def find_guarded(*, definition: ActionDefinition, aliases: Sequence[str]) -> list[int]:
+    """Which of these are not its variant's yet, and names of variants that need approval.
+
+    Deleted versions still say whether they do.
+    """
+    held = DefinitionName.objects.filter(
+        org_id=definition.org_id, variant=definition.variant, name__in=aliases
+    )
+    guarded = ActionDefinition.objects.filter(
+        org_id=definition.org_id, variant__in=aliases, requires_approval=True
+    )
+    found = set(guarded.values_list("variant", flat=True)) - set(
+        held.values_list("name", flat=True)
+    )
+    return [index for index, alias in enumerate(aliases) if alias in found]
+
+
 def free_names(*, definition: ActionDefinition) -> None:
     """Drop a deleted definition's aliases, and the variant with its last live version."""
     definition.names.all().delete()
     versions = ActionDefinition.objects.of_org(definition.org_id)
     if not versions.filter(variant=definition.variant).exists():
         DefinitionName.objects.filter(org_id=definition.org_id, name=definition.variant).delete()
+
+
+def _refuse_alias(held: DefinitionName) -> NoReturn:
+    message = f"{held.name!r} is an alias of {held.variant!r}."
+    raise ConflictError(message, code="VARIANT_IS_ALIAS", pointer="/variant")
 
 
 def _refuse_taken(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from config.openapi import TIMESTAMP
+from actions.models import Compatibility, OpenContent
+from config.openapi import ERRORS, TIMESTAMP, nullable
 from destinations.schemas import DESTINATION
 
 _ALIASES: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
@@ -12,6 +13,32 @@ _REQUIRES_APPROVAL: dict[str, Any] = {
     "type": "boolean",
     "description": "Whether the actions of all versions of the variant are held until somebody "
     "approves them. To change it to false needs the permission `admin`.",
+}
+POLICY: dict[str, Any] = {
+    "compatibility": {
+        "type": "string",
+        "enum": Compatibility.values,
+        "description": "What each further version of the variant has to be: compatible with the "
+        "live version before it, or, `transitive`, with all of them.",
+    },
+    "open_content": {
+        "type": "string",
+        "enum": OpenContent.values,
+        "description": "How an added property is judged where the other contract leaves it open: "
+        "`lenient` takes it that nobody sends what no contract lists.",
+    },
+}
+MOMENTS: dict[str, Any] = {
+    "deprecated_at": nullable(
+        TIMESTAMP | {"description": "Since when this version should not be used any more."}
+    ),
+    "sunset_at": nullable(
+        TIMESTAMP | {"description": "When this version is to go; not before `deprecated_at`."}
+    ),
+}
+ALLOW_INDETERMINATE: dict[str, Any] = {
+    "type": "boolean",
+    "description": "Publish it also where it cannot be told whether it is compatible.",
 }
 PUT_DEFINITION: dict[str, Any] = {
     "type": "object",
@@ -23,6 +50,9 @@ PUT_DEFINITION: dict[str, Any] = {
         "schema": {},
         "description": {"type": "string", "maxLength": 10_000},
         "requires_approval": _REQUIRES_APPROVAL,
+        **POLICY,
+        **MOMENTS,
+        "allow_indeterminate": ALLOW_INDETERMINATE,
     },
 }
 DEFINITION_CHANGES: dict[str, Any] = {
@@ -31,6 +61,8 @@ DEFINITION_CHANGES: dict[str, Any] = {
         "alias": _ALIASES,
         "description": {"type": "string", "maxLength": 10_000},
         "requires_approval": _REQUIRES_APPROVAL,
+        **POLICY,
+        **MOMENTS,
     },
     "additionalProperties": False,
 }
@@ -64,8 +96,50 @@ DEFINITION: dict[str, Any] = {
         "schema": {},
         "description": {"type": "string"},
         "requires_approval": _REQUIRES_APPROVAL,
+        **POLICY,
+        **MOMENTS,
         "deleted_at": {"anyOf": [{"type": "null"}, TIMESTAMP]},
         "destinations": {"type": "array", "items": LINK},
+    },
+}
+_FAULT = ERRORS["properties"]["errors"]["items"]
+EXAMPLES: dict[str, Any] = {
+    "type": "object",
+    "required": ["items", "invalid", "complete"],
+    "properties": {
+        "items": {
+            "type": "array",
+            "description": "Payloads that the contract accepts, the plainest first.",
+            "items": {
+                "type": "object",
+                "required": ["payload", "differs_at"],
+                "properties": {
+                    "payload": {},
+                    "differs_at": {
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "description": "JSON Pointers to where it differs from the first one.",
+                    },
+                },
+            },
+        },
+        "invalid": {
+            "type": "array",
+            "description": "The first payload with one change each, which the contract refuses.",
+            "items": {
+                "type": "object",
+                "required": ["payload", "change", "faults"],
+                "properties": {
+                    "payload": {},
+                    "change": {"type": "string"},
+                    "faults": {"type": "array", "items": _FAULT},
+                },
+            },
+        },
+        "complete": {
+            "type": "boolean",
+            "description": "false where the time was over before all of them were made.",
+        },
     },
 }
 EXAMPLE: dict[str, Any] = {

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from actions import schemas, services
 from actions.models import ActionDefinition
-from actions.serializers import show_definition
+from actions.serializers import read_said, show_definition
 from config import paging
 from config.api import operation, reply
 from config.openapi import page_of
@@ -25,7 +25,9 @@ class DefinitionsView(OrgView):
     @operation(
         summary="Create an action definition",
         description="Publishes a contract. An equal schema gives the stored version back; another "
-        "one becomes the next version, which takes over the links of the one before.",
+        "one becomes the next version, which takes over the links of the one before. One that "
+        "breaks the variant's policy of compatibility is 409 `INCOMPATIBLE`, one of which that "
+        "cannot be told 409 `COMPATIBILITY_INDETERMINATE`; each error has a `finding`.",
         body=schemas.PUT_DEFINITION,
         data=schemas.DEFINITION,
         refuses=(409, 422),
@@ -35,7 +37,8 @@ class DefinitionsView(OrgView):
         """The stored definition."""
         known = {name: body[name] for name in schemas.PUT_DEFINITION["properties"] if name in body}
         held = self.caller.permissions
-        return reply(show_definition(services.put_definition(org_id=org_id, held=held, **known)))
+        stored = services.put_definition(org_id=org_id, held=held, **read_said(known))
+        return reply(show_definition(stored))
 
     @operation(
         summary="List action definitions",
@@ -67,8 +70,9 @@ class DefinitionView(OrgView):
 
     @operation(
         summary="Update an action definition",
-        description="Changes aliases, description and whether the variant's actions need "
-        "approval. The contract of a version never changes.",
+        description="Changes aliases, description, when the version is deprecated and goes, and "
+        "of the variant whether its actions need approval and which policy of compatibility it "
+        "has. The contract of a version never changes.",
         body=schemas.DEFINITION_CHANGES,
         data=schemas.DEFINITION,
         refuses=(409, 422),
@@ -78,7 +82,7 @@ class DefinitionView(OrgView):
         """The definition as changed."""
         definition = self.find_row(ActionDefinition.objects.all(), id)
         changed = services.update_definition(
-            definition=definition, held=self.caller.permissions, **body
+            definition=definition, held=self.caller.permissions, **read_said(body)
         )
         return reply(show_definition(changed))
 

@@ -11,10 +11,12 @@ from agents.catalog import Offer
 from agents.services import GET_ACTION
 from config import validation
 from config.errors import Fault
+from dispatch import notices
 from dispatch.models import ActionRecord, Status
 
 MOST_SECONDS = 25
 ACTION_ID = "waybill/actionId"
+MOMENTS = {"deprecated_at": "waybill/deprecatedAt", "sunset_at": "waybill/sunsetAt"}
 HELD = "held"
 _ASKED: dict[str, Any] = {
     "type": "object",
@@ -60,7 +62,7 @@ _validator = validation.compile_schema(_ASKED)
 def show_offer(offer: Offer) -> dict[str, Any]:
     """A tool as `tools/list` shows it."""
     tool = offer.tool
-    shown = {
+    shown: dict[str, Any] = {
         "name": tool.name,
         "description": tool.description
         or offer.definition.description
@@ -72,6 +74,8 @@ def show_offer(offer: Offer) -> dict[str, Any]:
             "idempotentHint": tool.idempotent,
         },
     }
+    if moments := notices.show(offer.definition):
+        shown["_meta"] = {MOMENTS[name]: moment.isoformat() for name, moment in moments.items()}
     return shown | ({"title": tool.title} if tool.title else {})
 
 

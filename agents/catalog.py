@@ -25,10 +25,11 @@ WITH asked AS MATERIALIZED (
   SELECT * FROM unnest(%(orgs)s::bigint[], %(keys)s::bigint[]) AS asked(org_id, key_id)
 ), marked AS MATERIALIZED (
   SELECT org.id AS org_id, (
-    SELECT string_agg(concat_ws(' ', t.id, t.updated_at, newest.id, md5(newest.description)), ','
+    SELECT string_agg(concat_ws(' ', t.id, t.updated_at, newest.id, md5(newest.description),
+                                newest.deprecated_at, newest.sunset_at), ','
                       ORDER BY t.id)
     FROM agents_tool t LEFT JOIN LATERAL (
-      SELECT a.id, a.description FROM actions_actiondefinition a
+      SELECT a.id, a.description, a.deprecated_at, a.sunset_at FROM actions_actiondefinition a
       WHERE a.org_id = t.org_id AND a.variant = t.variant AND a.deleted_at IS NULL
       ORDER BY a.version DESC LIMIT 1
     ) newest ON true

@@ -29,6 +29,7 @@ from runtime import bodies
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer", bound=HttpResponseBase)
+JSON = "application/json"
 # The media type of JSON values, one a line.
 LINES = "application/x-ndjson"
 CODES = {
@@ -99,14 +100,14 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
     example: Any = None,
     description: str = "",
     quotes: bool = True,
-    in_lines: bool = False,
+    media_type: str = JSON,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
     """Declares one operation: its OpenAPI entry and, from the same schema, the check of its body.
 
     A view method with a `body` schema gets the parsed, checked body as the keyword `body`;
     `shown_body` is what the document shows where another check goes further, or is the only one.
-    Where a body holds secrets, `quotes` is False: no fault repeats any of it. With `in_lines`,
-    the answer is any number of `data`, each on a line of its own, without an envelope.
+    Where a body holds secrets, `quotes` is False: no fault repeats any of it. An answer of another
+    `media_type` is `data` without an envelope; of `LINES`, any number of it, each on a line.
     """
     shown = copy.deepcopy(shown_body or body)
     statuses = sorted({400, 401, 403, 404, 429, *refuses} | ({411, 413, 415} if shown else set()))
@@ -117,10 +118,12 @@ def operation(  # noqa: PLR0913 -- one declaration, all by keyword
         operation_id=operation_id,
         parameters=list(query),
         examples=examples,
-        request={"application/json": shown} if shown else None,
+        request={JSON: shown} if shown else None,
         responses={
-            (200, LINES if in_lines else "application/json"): OpenApiResponse(
-                copy.deepcopy(data) if in_lines else openapi.envelope(copy.deepcopy(data)),
+            (200, media_type): OpenApiResponse(
+                openapi.envelope(copy.deepcopy(data))
+                if media_type == JSON
+                else copy.deepcopy(data),
                 "The answer",
             ),
             **{
@@ -200,7 +203,7 @@ def refuse_outside(
 ) -> HttpResponse:
     """The refusal where no view of the API answers."""
     refused = refusal(code, faults, retry_after=retry_after)
-    answer = HttpResponse(orjson.dumps(refused.data), "application/json", code)
+    answer = HttpResponse(orjson.dumps(refused.data), JSON, code)
     if "Retry-After" in refused:
         answer["Retry-After"] = refused["Retry-After"]
     return answer

@@ -71,6 +71,7 @@ UNFOLD = {
                     _page("Gateway actions", "webhook", "gateway.gatewayaction"),
                     _page("Credentials", "lock", "destinations.credential"),
                     _page("Signing keys", "signature", "orgs.signingkey"),
+                    _page("Config revisions", "rule_settings", "bundles.configrevision"),
                 ],
             },
             {

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: a code, a sentence, and where (an RFC 6901 JSON Pointer)."""
+    """One thing that is wrong: a code, a sentence, and where (an RFC 6901 JSON Pointer).
+
+    A `finding` is what shows that it is, where a sentence is not enough.
+    """
 
     code: str
     message: str
     pointer: str | None = None
+    finding: Mapping[str, Any] | None = None
 
-    def as_dict(self) -> dict[str, str]:
-        """The fault as the API shows it; `pointer` only where there is one."""
-        shown = {"code": self.code, "message": self.message}
+    def as_dict(self) -> dict[str, Any]:
+        """The fault as the API shows it; `pointer` and `finding` only where there is one."""
+        shown: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.pointer is not None:
             shown["pointer"] = self.pointer
+        if self.finding is not None:
+            shown["finding"] = self.finding
         return shown
 
 

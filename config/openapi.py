@@ -34,6 +34,12 @@ ERRORS: dict[str, Any] = {
                         "type": "string",
                         "description": "RFC 6901 JSON Pointer to the fault, where there is one.",
                     },
+                    "finding": {
+                        "type": "object",
+                        "description": "What shows the fault, where a sentence is not enough: of "
+                        "contracts that are not compatible the rule, the pointers into both, and "
+                        "a payload that one takes and the other refuses.",
+                    },
                 },
             },
         },
@@ -61,6 +67,7 @@ TAGS = {
     "api_keys": "What callers authenticate with.",
     "audit": "Who changed what.",
     "billing": "What an organization uses.",
+    "config": "All of it as one document: planned, then applied.",
     "credentials": "What Waybill shows to destinations.",
     "destinations": "Where work goes.",
     "gateway": "The same registry with the face of the published gateway API.",
@@ -91,7 +98,7 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
 def envelope(data: dict[str, Any]) -> dict[str, Any]:
     """The `{data, errors}` envelope around the schema of one answer."""
     error = copy.deepcopy(ERRORS["properties"]["errors"]["items"])
-    del error["properties"]["pointer"]
+    del error["properties"]["pointer"], error["properties"]["finding"]
     return {
         "type": "object",
         "required": ["data", "errors"],

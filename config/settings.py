@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "actions",
     "dispatch",
     "agents",
+    "bundles",
     "operations",
     "gateway",
     "procrastinate.contrib.django",

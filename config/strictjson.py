@@ -21,24 +21,35 @@ from config.errors import BadRequestError
 JSON = Any
 MAX_DEPTH = 64
 
-_LONG_NUMBER = re.compile(rb"\d{19}")
+_LONG_NUMBER = b"0" * 19
+_DIGITS = bytes(ord("0") if chr(c) in "0123456789" else c for c in range(256))
 _STRINGS = re.compile(rb'"[^"]*"')
 _NOT_STRUCTURE = bytes(c for c in range(256) if c not in b'{}[]"')
 _STEP = bytes(1 if c in b"{[" else 255 if c in b"}]" else 0 for c in range(256))
-_INTEGERS = range(-(2**63), 2**64)
+INTEGERS = range(-(2**63), 2**64)
 
 
-def parse(body: bytes) -> JSON:
+def parse(body: bytes, *, deepest: int = MAX_DEPTH) -> JSON:
     """The value of a JSON document; `BadRequestError` (`MALFORMED_JSON`) says what is wrong."""
-    if depth(body) > MAX_DEPTH:
-        raise _malformed(f"Nesting is deeper than {MAX_DEPTH}.")
+    # What has fewer brackets than that is surely not so deep.
+    if body.count(b"{") + body.count(b"[") > deepest and depth(body) > deepest:
+        raise _malformed(f"Nesting is deeper than {deepest}.")
     if b"\\u0000" in body and _holds_nul(body):
         raise _malformed("A string holds the NUL character (\\u0000), which cannot be stored.")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _malformed(f"Not valid JSON: {error}.") from error
-    return _parse_exactly(body) if _LONG_NUMBER.search(body) else value
+    if not has_long_number(body):
+        return value
+    # The one makes room for the other.
+    del value
+    return _parse_exactly(body)
+
+
+def has_long_number(body: bytes) -> bool:
+    """Whether 19 digits stand in a row, in a text or as a number that may not fit 64 bits."""
+    return _LONG_NUMBER in body.translate(_DIGITS)
 
 
 def dumps(value: JSON) -> bytes:
@@ -75,7 +86,7 @@ def _parse_exactly(body: bytes) -> JSON:
 def _exact_integer(digits: str) -> int:
     # At most 309 digits: orjson has refused what overflows a double.
     number = int(digits)
-    if number not in _INTEGERS:
+    if number not in INTEGERS:
         raise _malformed(f"The integer {digits[:24]} does not fit 64 bits.")
     return number
 

@@ -71,6 +71,7 @@ urlpatterns = [
     path("", include("agents.urls")),
     path("", include("operations.urls")),
     path("", include("gateway.urls")),
+    path("", include("bundles.urls")),
 ]
 handler400 = bad_request
 handler403 = permission_denied

@@ -124,6 +124,18 @@ def of_gateway(org_id: int) -> Keys:
     return read_keys(text)
 
 
+def of_credential(credential_id: int) -> Keys:
+    """What an attempt at a destination with this credential would have now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {COLUMN} FROM (SELECT NULL::bigint AS org_id, %s::bigint AS credential_id, "  # noqa: S608
+            "NULL::bigint AS signing_key_id, 'plain' AS protocol) d",
+            [credential_id],
+        )
+        (text,) = cursor.fetchone()
+    return read_keys(text)
+
+
 @functools.lru_cache(maxsize=REMEMBERED)
 def read_keys(text: str | None) -> Keys:
     """The keys behind a value of `COLUMN`. Remembered: decrypting takes longer than claiming."""

@@ -113,23 +113,33 @@ def _give_keys(destination: Destination, changes: Mapping[str, Any]) -> None:
     """Set its credential and its signing key; refuse what it cannot use."""
     if changes.get("credential_id") is not None:
         credential = _find_shared(Credential, destination, changes, "credential_id")
-        taken = kinds.KINDS[destination.type].CREDENTIALS
-        if credential.type not in taken:
-            raise RuleError(
-                f"A {destination.type} destination takes {_any_of(taken)}, not {credential.type}.",
-                code="CREDENTIAL_MISMATCH",
-                pointer="/credential_id",
-            )
+        check_credential(destination.type, credential.type)
     if changes.get("signing_key_id") is not None:
         _find_shared(SigningKey, destination, changes, "signing_key_id")
-        if destination.type != Kind.WEBHOOK:
-            raise RuleError(
-                "Only deliveries to a webhook are signed.",
-                code="SIGNING_KEY_MISMATCH",
-                pointer="/signing_key_id",
-            )
+        check_signed(destination.type)
     for name in changes.keys() & {"credential_id", "signing_key_id"}:
         setattr(destination, name, changes[name] and int(changes[name]))
+
+
+def check_credential(kind: str, type: str) -> None:
+    """Refuse a credential of a type that this type of destination does not take."""
+    taken = kinds.KINDS[kind].CREDENTIALS
+    if type not in taken:
+        raise RuleError(
+            f"A {kind} destination takes {_any_of(taken)}, not {type}.",
+            code="CREDENTIAL_MISMATCH",
+            pointer="/credential_id",
+        )
+
+
+def check_signed(kind: str) -> None:
+    """Refuse a signing key for a type whose deliveries are not signed."""
+    if kind != Kind.WEBHOOK:
+        raise RuleError(
+            "Only deliveries to a webhook are signed.",
+            code="SIGNING_KEY_MISMATCH",
+            pointer="/signing_key_id",
+        )
 
 
 def _find_shared(

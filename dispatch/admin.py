@@ -17,12 +17,14 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
+from actions.models import ActionDefinition
 from config.errors import DomainError
 from destinations.admin.destinations import DestinationAdmin
 from destinations.kinds import is_pushed
 from destinations.models import Destination
 from dispatch import advice, services
 from dispatch.approval_admin import Approving, find_hidden
+from dispatch.definition_admin import SentDefinitionAdmin
 from dispatch.lane_admin import LaneAdmin, LaneUseAdmin
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Lane, LaneUse, Status
 from dispatch.overview import COLOURS
@@ -321,5 +323,6 @@ class RecordAdmin(Window, Approving, LongTable):
         return HttpResponse(headers={"HX-Redirect": url})
 
 
+admin.site.register(ActionDefinition, SentDefinitionAdmin)
 admin.site.register(Lane, LaneAdmin)
 admin.site.register(LaneUse, LaneUseAdmin)

@@ -29,6 +29,7 @@ from dispatch.idempotency import Call
 from dispatch.intake import Routed, Submission
 from dispatch.limits import Observation, Seen
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
+from dispatch.sightings import sightings
 from runtime import slots
 from runtime.seats import Seats
 
@@ -193,6 +194,7 @@ def _begin(order: Order, call: Call | None, ends: float) -> Begun | int:
         if faster is not None:
             return _read_id(faster)
         begun = _store(order, placed, ends)
+        sightings.note(order.org_id, [placed.route.definition_id], order.actor)
         if call is not None:
             record_id = begun if isinstance(begun, int) else begun.attempt.record_id
             idempotency.keep(call, orjson.dumps({"action_record_id": str(record_id)}))

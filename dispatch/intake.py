@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from actions import judge
 from actions.contracts import validators
@@ -22,9 +23,10 @@ from config import strictjson
 from config.errors import ConflictError, Fault
 from destinations import kinds, services
 from destinations.models import Kind
-from dispatch import idempotency, lanes
+from dispatch import arrays, idempotency, lanes
 from dispatch.models import ActionEvent, Status
 from dispatch.settlement import PULL, WAKE
+from dispatch.sightings import sightings
 
 T = TypeVar("T")
 DAYS_AHEAD = 30
@@ -34,11 +36,12 @@ APPROVAL_HOURS = 24
 # The definition and the default route behind each (name, version) asked for.
 RESOLVE = f"""
 SELECT q.name, q.version, d.id, d.variant, d.version, t.id, t.type,
-  now() + interval '{DAYS_AHEAD} days', d.requires_approval
+  now() + interval '{DAYS_AHEAD} days', d.requires_approval, d.deprecated_at, d.sunset_at
 FROM unnest(%(names)s::text[], %(versions)s::int[]) AS q(name, version)
 JOIN actions_definitionname n ON n.org_id = %(org)s AND n.name = q.name
 JOIN LATERAL (
-  SELECT a.id, a.variant, a.version, a.requires_approval FROM actions_actiondefinition a
+  SELECT a.id, a.variant, a.version, a.requires_approval, a.deprecated_at, a.sunset_at
+  FROM actions_actiondefinition a
   WHERE a.org_id = n.org_id AND a.variant = n.variant AND a.deleted_at IS NULL
     AND CASE WHEN q.version IS NOT NULL THEN a.version = q.version
              WHEN n.kind = 'alias' THEN a.id = n.definition_id
@@ -150,6 +153,9 @@ class Route:
     # Nothing may be put off until later than this, by the database's clock.
     farthest: datetime
     requires_approval: bool = False
+    # Its version's, which those who send it are told.
+    deprecated_at: datetime | None = None
+    sunset_at: datetime | None = None
 
     @property
     def is_sink(self) -> bool:
@@ -181,17 +187,8 @@ class Accepted:
 
 
 Results = list[Accepted | list[Fault]]
-
-
-def bind(
-    submissions: Sequence[Submission | list[Fault]], allowed: frozenset[str] | None
-) -> Sequence[Submission | list[Fault]]:
-    """The submissions of a client that may hand in these variants only; None is all."""
-    if allowed is None:
-        return submissions
-    return [
-        replace(one, allowed=allowed) if isinstance(one, Submission) else one for one in submissions
-    ]
+# The parameters of `STORE`, but who hands the actions in.
+Columns = dict[str, Any]
 
 
 def accept(
@@ -281,14 +278,18 @@ def _store_judged(
         return _none_of(results)
     routed = [one for one in results if isinstance(one, Routed)]
     stored = iter(store(org_id, routed, actor=actor))
+    sightings.note(org_id, (one.route.definition_id for one in routed), actor)
     return [next(stored) if isinstance(one, Routed) else one for one in results]
 
 
 def place_all(org_id: int, judged: Sequence[Routed | list[Fault]]) -> list[Routed | list[Fault]]:
     """The actions, each in its lane, which is made where it is new."""
-    keys = {lane_key(one.route, one.tags) for one in judged if isinstance(one, Routed)}
-    placed = lanes.place(org_id, keys)
-    return [_in_lane(one, placed) if isinstance(one, Routed) else one for one in judged]
+    keys = [lane_key(one.route, one.tags) if isinstance(one, Routed) else None for one in judged]
+    placed = lanes.place(org_id, set(keys))
+    return [
+        _in_lane(one, placed[key]) if isinstance(one, Routed) else one
+        for key, one in zip(keys, judged, strict=True)
+    ]
 
 
 def resolve(
@@ -325,35 +326,44 @@ def store(org_id: int, actions: Sequence[Routed], *, actor: str = "") -> list[Ac
     """
     if not actions:
         return []
+    with store_columns(lay_out(org_id, actions), actor=actor) as cursor:
+        rows = cursor.fetchall()
+    pairs = zip(rows, actions, strict=True)
+    return [Accepted(row[0], Status(row[1]), row[2], action.route) for row, action in pairs]
+
+
+def store_columns(columns: Columns, *, actor: str) -> CursorWrapper:
+    """The same for actions that are laid out; gives the open cursor that has the stored rows."""
+    cursor = connection.cursor()
+    cursor.execute(STORE, columns | {"actor": actor})
+    if not cursor.rowcount:
+        raise DestinationGoneError("The destination was deleted in this moment: send it again.")
+    return cursor
+
+
+def lay_out(org_id: int, actions: Sequence[Routed]) -> Columns:
+    """The actions as the columns that are stored: ready for the wire."""
     routes = [action.route for action in actions]
     needs_sink = any(route.destination_id is None for route in routes)
     sink_id = services.ensure_sink(org_id=org_id).pk if needs_sink else None
     destinations = [route.destination_id or sink_id for route in routes]
-    parameters: dict[str, Any] = {
+    return {
         "org": org_id,
         "distinct": len(set(destinations)),
-        "definitions": [route.definition_id for route in routes],
-        "destinations": destinations,
-        "lanes": [action.lane_id for action in actions],
-        "sinks": [route.is_sink for route in routes],
-        "pushes": [route.kind is not None and kinds.is_pushed(route.kind) for route in routes],
-        "starts": [action.available_at for action in actions],
-        "timeouts": [action.timeout for action in actions],
-        "tags": [orjson.dumps(action.tags).decode() for action in actions],
-        "replays": [action.replay_of for action in actions],
-        "inputs": [action.input.decode() for action in actions],
-        "helds": [route.requires_approval for route in routes],
-        "actor": actor,
+        "definitions": arrays.of_numbers(route.definition_id for route in routes),
+        "destinations": arrays.of_numbers(destinations),
+        "lanes": arrays.of_numbers(action.lane_id for action in actions),
+        "sinks": arrays.of_flags(route.is_sink for route in routes),
+        "pushes": arrays.of_flags(
+            route.kind is not None and kinds.is_pushed(route.kind) for route in routes
+        ),
+        "starts": arrays.of_moments(action.available_at for action in actions),
+        "timeouts": arrays.of_numbers(action.timeout for action in actions),
+        "tags": arrays.of_texts(orjson.dumps(action.tags).decode() for action in actions),
+        "replays": arrays.of_numbers(action.replay_of for action in actions),
+        "inputs": arrays.of_texts(action.input.decode() for action in actions),
+        "helds": arrays.of_flags(route.requires_approval for route in routes),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, parameters)
-        rows = cursor.fetchall()
-    if not rows:
-        raise DestinationGoneError("The destination was deleted in this moment: send it again.")
-    return [
-        Accepted(record_id, Status(status), available_at, route)
-        for (record_id, status, available_at, *_), route in zip(rows, routes, strict=True)
-    ]
 
 
 def _judge(
@@ -373,11 +383,12 @@ def _judge(
     return faults or Routed(route, None, one.body, one.tags, one.timeout, one.available_at)
 
 
-def _in_lane(
-    action: Routed, placed: dict[lanes.LaneKey | None, int | Fault | None]
-) -> Routed | list[Fault]:
-    lane = placed[lane_key(action.route, action.tags)]
-    return [lane] if isinstance(lane, Fault) else replace(action, lane_id=lane)
+def _in_lane(action: Routed, lane: int | Fault | None) -> Routed | list[Fault]:
+    if isinstance(lane, Fault):
+        return [lane]
+    # As `replace` does, in a third of the time.
+    route, tags, timeout = action.route, action.tags, action.timeout
+    return Routed(route, lane, action.input, tags, timeout, action.available_at, action.replay_of)
 
 
 def _none_of(results: Sequence[Routed | list[Fault]]) -> list[Accepted | list[Fault]]:

@@ -144,6 +144,26 @@ def make(org_id: int, keys: Set[LaneKey]) -> dict[LaneKey, int | Fault]:
     return found | faults
 
 
+def foresee(org_id: int, keys: Set[LaneKey], made: set[LaneKey]) -> dict[LaneKey, Fault]:
+    """What is wrong with those keys for which no lane could be made, were there those in `made`.
+
+    Those that could be are added to them. Nothing is stored, and others may make lanes meanwhile.
+    """
+    wanted = sorted(keys - made, key=_row_order)
+    if not wanted:
+        return {}
+    found = find(org_id, wanted)
+    with connection.cursor() as cursor:
+        variants = sorted({key.variant for key in wanted})
+        cursor.execute(COUNT, {"org": org_id, "variants": variants})
+        counted = Counter(dict(cursor.fetchall()))
+    counted.update(key.variant for key in made)
+    new = [key for key in wanted if key not in found]
+    fitting, faults = _within_limit(new, counted.items())
+    made.update(fitting)
+    return faults
+
+
 def _within_limit(
     new: Sequence[LaneKey], counted: Iterable[tuple[str, int]]
 ) -> tuple[list[LaneKey], dict[LaneKey, Fault]]:

@@ -204,7 +204,7 @@ class ActionRecord(models.Model):
             models.Index(
                 fields=("destination",), condition=Q(completed_at=None), name="record_open"
             ),
-            # The list of records, newest first, and of those that failed.
+            # The list of records, newest first, and of those that failed; rehearsals.FIND.
             models.Index("org", F("id").desc(), name="record_newest"),
             models.Index(
                 "org", F("id").desc(), condition=Q(status=Status.FAILED), name="record_failed"
@@ -324,3 +324,43 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class SenderQuerySet(models.QuerySet["Sender"]):
+    """Reading who sends what."""
+
+    def of_definition(self, definition_id: int) -> Self:
+        """Those who have sent the version, whoever did last first."""
+        return self.filter(definition_id=definition_id).order_by("-last_at", "-id")
+
+
+class Sender(models.Model):
+    """That somebody has handed in actions of a version: when first, and when last.
+
+    `sightings` writes it down now and then, not for each action.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    definition = models.ForeignKey(
+        ActionDefinition, models.CASCADE, related_name="senders", db_index=False
+    )
+    # As the audit names them.
+    caller = models.CharField(max_length=255)
+    key_id = models.BigIntegerField(null=True)
+    user_id = models.BigIntegerField(null=True)
+    first_at = models.DateTimeField(db_default=Now())
+    # No index has it, so that its update touches none.
+    last_at = models.DateTimeField(db_default=Now())
+
+    objects = SenderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("definition", "caller"), name="sender_once_per_definition"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.caller

@@ -67,6 +67,10 @@ ACCEPTED: dict[str, Any] = {
         "version": {"type": "integer"},
         "action_definition_id": ROW_ID,
         "available_at": TIMESTAMP,
+        "deprecated_at": TIMESTAMP
+        | {"description": "Since when its version should not be used; else it is not there."},
+        "sunset_at": TIMESTAMP
+        | {"description": "When its version is to go; else it is not there."},
     },
 }
 FAULTS: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,12 +14,14 @@ from config import validation
 from config.errors import BadRequestError, DomainError, Fault, ForbiddenError, NotFoundError
 from config.paging import MAX_ROW_ID
 from config.parsing import read_row_id, read_timestamp
-from dispatch import gauges, schemas
+from dispatch import gauges, notices, schemas
 from dispatch.advice import CAPS
+from dispatch.definition_schemas import DEFAULT_PAYLOADS
 from dispatch.gauges import Gauge
 from dispatch.intake import NOT_ALLOWED, Accepted, Submission
-from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
+from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Sender, Status
 from dispatch.pulls import Pulled
+from dispatch.rehearsals import Rehearsal
 
 MAX_EVENTS = 1_000
 _BY_PATH = validation.compile_schema(schemas.VARIANT_SUBMISSION)
@@ -59,6 +62,17 @@ def read_batch_item(item: Any, tags: Mapping[str, str]) -> Submission | list[Fau
         message = f"The action is larger than {settings.MAX_BODY_BYTES} bytes."
         return [Fault("TOO_LARGE", message, "/input")]
     return submission
+
+
+def bind(
+    submissions: Sequence[Submission | list[Fault]], allowed: frozenset[str] | None
+) -> Sequence[Submission | list[Fault]]:
+    """The submissions of a client that may hand in these variants only; None is all."""
+    if allowed is None:
+        return submissions
+    return [
+        replace(one, allowed=allowed) if isinstance(one, Submission) else one for one in submissions
+    ]
 
 
 def read_signal(org_id: int, body: dict[str, Any]) -> dict[str, int]:
@@ -135,6 +149,63 @@ def show_accepted(accepted: Accepted) -> dict[str, Any]:
         "version": accepted.route.version,
         "action_definition_id": str(accepted.route.definition_id),
         "available_at": accepted.available_at,
+        **notices.show(accepted.route),
+    }
+
+
+def read_check(body: dict[str, Any]) -> dict[str, Any]:
+    """What is to be checked, and how."""
+    asked = {"payloads": DEFAULT_PAYLOADS, "allow_indeterminate": False} | body
+    version = asked.get("version")
+    return asked | {
+        "payloads": int(asked["payloads"]),
+        "version": None if version is None else int(version),
+    }
+
+
+def show_rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
+    """What publishing a version would do, and to which payloads."""
+    judgement, replayed = rehearsal.judgement, rehearsal.replayed
+    return {
+        "variant": judgement.asked.variant,
+        "version": judgement.place.number,
+        "outcome": rehearsal.outcome,
+        "accepted": rehearsal.is_accepted,
+        "compatibility": judgement.place.terms.policy,
+        "open_content": judgement.place.terms.open_content,
+        "verdict": judgement.verdict,
+        "against": [
+            {
+                "version": one.version,
+                "action_definition_id": str(one.definition_id),
+                **one.report.as_dict(),
+            }
+            for one in judgement.judged
+        ],
+        "payloads": {
+            "passed": replayed.passed,
+            "failed": replayed.failed,
+            "not_judged": replayed.not_judged,
+            "failures": [
+                {
+                    "action_record_id": str(failure.record_id),
+                    "version": failure.version,
+                    "errors": [fault.as_dict() for fault in failure.faults],
+                }
+                for failure in replayed.failures
+            ],
+        },
+    }
+
+
+def show_sender(sender: Sender) -> dict[str, Any]:
+    """Who sends a version, and since when."""
+    return {
+        "caller": sender.caller,
+        "key_id": None if sender.key_id is None else str(sender.key_id),
+        "user_id": None if sender.user_id is None else str(sender.user_id),
+        "first_seen_at": sender.first_at,
+        "last_seen_at": sender.last_at,
     }
 
 

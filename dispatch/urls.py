@@ -1,9 +1,10 @@
 from django.urls import path
 
-from dispatch import lane_views, pull_views, views
+from dispatch import definition_views, lane_views, pull_views, views
 
 _RECORDS = "v1/orgs/<id:org_id>/actions/records"
-_LANES = "v1/orgs/<id:org_id>/actions/definitions/<id:id>/lanes"
+_DEFINITIONS = "v1/orgs/<id:org_id>/actions/definitions"
+_LANES = f"{_DEFINITIONS}/<id:id>/lanes"
 _DESTINATION = "v1/orgs/<id:org_id>/destinations/<id:id>"
 urlpatterns = [
     path("v1/ingress", views.PlainIngressView.as_view()),
@@ -21,6 +22,8 @@ urlpatterns = [
     path(f"{_RECORDS}/<id:id>/cancel", views.CancelView.as_view()),
     path(f"{_RECORDS}/<id:id>/approve", views.ApproveView.as_view()),
     path(f"{_RECORDS}/<id:id>/deny", views.DenyView.as_view()),
+    path(f"{_DEFINITIONS}/check", definition_views.CheckView.as_view()),
+    path(f"{_DEFINITIONS}/<id:id>/senders", definition_views.SendersView.as_view()),
     path(_LANES, lane_views.DefinitionLanesView.as_view()),
     path(f"{_LANES}/advice", lane_views.LaneAdviceView.as_view()),
     path(_DESTINATION, views.DeletableDestinationView.as_view()),

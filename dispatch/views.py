@@ -23,6 +23,7 @@ from dispatch import (
     approvals,
     idempotency,
     intake,
+    notices,
     records,
     schemas,
     serializers,
@@ -54,6 +55,7 @@ KEY_PARAMETERS = [
         response=[200],
         description="The answer is that of an earlier call; nothing was stored by this one.",
     ),
+    *notices.PARAMETERS,
 ]
 SUBMISSION_EXAMPLE = {
     "input": {"recipient": "user@example.com", "subject": "Hi", "body": "Hello"},
@@ -97,13 +99,14 @@ class IngressView(CallerView):
         """
         org_id, key = self.caller.org_id, request.headers.get(IDEMPOTENCY_KEY)
         variants, actor = self.caller.variants, str(self.caller)
-        submissions = intake.bind(submissions, variants)
+        submissions = serializers.bind(submissions, variants)
         if key is None:
-            return reply(intake.accept(org_id, submissions, atomic=atomic, show=show, actor=actor))
+            shown = intake.accept(org_id, submissions, atomic=atomic, show=show, actor=actor)
+            return notices.add_headers(reply(shown), shown)
         content = asked() if variants is None else [asked(), sorted(variants)]
         call = idempotency.Call.of(org_id, key, content)
         answer = intake.answer_once(call, submissions, atomic=atomic, show=show, actor=actor)
-        replied = reply(orjson.Fragment(answer.data))
+        replied = notices.add_headers(reply(orjson.Fragment(answer.data)), answer.data)
         if answer.replayed:
             replied[REPLAYED] = "true"
         return replied

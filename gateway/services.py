@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from actions import contracts
 from actions import services as actions
 from actions.models import ActionDefinition, DefinitionName
+from actions.policies import Judgement
 from config import strictjson
 from config.errors import ConflictError, DomainError
 from destinations import keys
@@ -83,15 +84,14 @@ def create_action(
     config = {"url": webhook_url}
     _check_config(config)
     _check_room(org_id, name)
+    judgement = _judge(org_id, name, json_schema)
     _probe(org_id, name, config, keys.of_gateway(org_id))
     with transaction.atomic():
         actions.lock_definitions(org_id)
         _check_room(org_id, name)
         # What the registry's own API has left of an earlier one.
         GatewayAction.objects.of_org(org_id).filter(name=name).update(deleted_at=Now())
-        definition = actions.put_definition(
-            org_id=org_id, variant=name, schema=json_schema, description=description
-        )
+        definition = actions.store_version(judgement, description=description)
         destination = destinations.create_destination(
             org_id=org_id,
             label=destinations.find_free_label(org_id=org_id, wanted=f"gateway {name}"),
@@ -111,8 +111,10 @@ def create_action(
 def update_action(*, org_id: int, name: str, changes: Mapping[str, Any]) -> Registered:
     """The gateway action with what is named replaced; a new webhook has answered a test."""
     destination = find_action(org_id=org_id, name=name).action.destination
+    judgement = None
     if "json_schema" in changes:
         _check_schema(changes["json_schema"])
+        judgement = _judge(org_id, name, changes["json_schema"])
     moved = destination.config | {"url": changes.get("webhook_url", destination.config["url"])}
     if moved != destination.config:
         _check_config(moved)
@@ -120,21 +122,17 @@ def update_action(*, org_id: int, name: str, changes: Mapping[str, Any]) -> Regi
     with transaction.atomic():
         actions.lock_definitions(org_id)
         found = find_action(org_id=org_id, name=name)
-        _apply(found, changes)
+        _apply(found, changes, judgement)
         return find_action(org_id=org_id, name=name)
 
 
-def _apply(found: Registered, changes: Mapping[str, Any]) -> None:
+def _apply(found: Registered, changes: Mapping[str, Any], judgement: Judgement | None) -> None:
     """Change what differs, and say when."""
     action, definition = found.action, found.definition
-    schema = changes.get("json_schema", definition.read_schema())
     description = changes.get("description", action.description)
     url = changes.get("webhook_url", action.destination.config["url"])
-    is_other = strictjson.digest(schema) != bytes(definition.schema_digest)
-    if is_other:
-        actions.put_definition(
-            org_id=action.org_id, variant=action.name, schema=schema, description=description
-        )
+    if judgement and judgement.asked.digest != bytes(definition.schema_digest):
+        actions.store_version(judgement, description=description)
     elif description != action.description:
         actions.update_definition(definition=definition, description=description)
     if url != action.destination.config["url"]:
@@ -175,6 +173,13 @@ def _check_schema(schema: dict[str, Any]) -> None:
         where = f" at {at}" if at else ""
         details = f"Field 'json_schema' is not a valid JSON Schema{where}: {fault.message}"
         raise GatewayError(INVALID_REQUEST, details=details) from error
+
+
+def _judge(org_id: int, name: str, schema: dict[str, Any]) -> Judgement:
+    """What publishing it would do; refused where it breaks the variant's policy."""
+    judgement = actions.judge_version(org_id=org_id, variant=name, schema=schema)
+    judgement.check(allow_indeterminate=False)
+    return judgement
 
 
 def _check_config(config: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from config import paging
 from config.addresses import client_address
 from config.api import ApiView
 from config.errors import NotFoundError
-from dispatch import direct
+from dispatch import direct, notices
 from dispatch.direct import Order
 from dispatch.views import IDEMPOTENCY_KEY, KEY
 from gateway import declaring, limits, schemas, services
@@ -160,7 +160,7 @@ class ActionView(TokenView):
         "definition; a new `webhook_url` is sent a test as at the start.",
         body=schemas.ACTION_CHANGES,
         answer=schemas.ACTION,
-        refuses=(403, 404),
+        refuses=(403, 404, 409),
         example={"description": "Sends a note."},
     )
     def put(self, request: Request, name: str, body: dict[str, Any]) -> Response:
@@ -198,13 +198,13 @@ class ExecuteView(TokenView):
         body=schemas.EXECUTE,
         answer=schemas.EXECUTED,
         also=202,
-        query=[OpenApiParameter("dry_run", bool), KEY],
+        query=[OpenApiParameter("dry_run", bool), KEY, *notices.PARAMETERS],
         refuses=(403, 404, 409, 422),
         example={"parameters": {"recipient": "Zoë", "text": "Hello"}},
     )
     def post(self, request: Request, name: str, body: dict[str, Any]) -> Response:
         """What has come of it."""
-        services.find_action(org_id=self.caller.org_id, name=name)
+        found = services.find_action(org_id=self.caller.org_id, name=name)
         parameters = body.get("parameters", {})
         order = Order(self.caller.org_id, name, parameters, actor=str(self.caller))
         key = request.headers.get(IDEMPOTENCY_KEY)
@@ -212,7 +212,8 @@ class ExecuteView(TokenView):
             return Response(show_request(direct.dry_run(order, key=key)))
         executed = direct.execute(order, key=key)
         over = executed.status not in direct.UNFINISHED
-        return Response(show_executed(executed), status=200 if over else 202)
+        answer = Response(show_executed(executed), status=200 if over else 202)
+        return notices.add_headers(answer, notices.show(found.definition))
 
 
 class UnknownView(GatewayView):

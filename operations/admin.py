@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilt
 from dispatch.admin import RecordAdmin
 from dispatch.models import ActionRecord
 from operations.bulk_admin import BulkOperationAdmin
-from operations.models import COUNTS, BulkOperation, Chore, Usage
+from operations.models import COUNTS, BulkOperation, Chore, Usage, VersionUsage
 from orgs.windows import LongTable, Window, badge, pretty
 
 TROUBLE_START = 120
@@ -82,13 +82,21 @@ class ChoreAdmin(Window, ModelAdmin):
 class UsageAdmin(Window, LongTable):
     """What organizations use, by day and variant."""
 
-    ordering = ("-day", "org_id", "variant")
-    list_display = ("day", "org", "variant", *COUNTS)
+    ordering: tuple[str, ...] = ("-day", "org_id", "variant")
+    list_display: tuple[str, ...] = ("day", "org", "variant", *COUNTS)
     list_display_links = None
     list_select_related = ("org",)
     list_filter = (("org", AutocompleteSelectFilter), ("day", RangeDateFilter))
     list_filter_submit = True
     search_fields = ("=variant",)
+
+
+@admin.register(VersionUsage)
+class VersionUsageAdmin(UsageAdmin):
+    """The same by version, of what was counted by versions."""
+
+    ordering = ("-day", "org_id", "variant", "version")
+    list_display = ("day", "org", "variant", "version", *COUNTS)
 
 
 def show_trouble(text: str) -> SafeString:

@@ -1,4 +1,4 @@
-"""What is done to many actions at once: a replay or a cancel in bulk, and how far it has come."""
+"""What is done to many actions at once: replays, cancels and imports, and how far each has come."""
 
 from __future__ import annotations
 
@@ -212,6 +212,36 @@ class Usage(models.Model):
         return f"{self.variant} on {self.day}"
 
 
+class VersionUsage(models.Model):
+    """The same of one version of a variant, of all that has been counted by versions.
+
+    Together they are what `Usage` has, less what was counted by an earlier release.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    variant = models.CharField(max_length=255)
+    version = models.PositiveIntegerField()
+    day = models.DateField()
+    accepted = models.BigIntegerField(default=0)
+    delivered = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    canceled = models.BigIntegerField(default=0)
+    payload_bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-day", "org", "variant", "version")
+        verbose_name_plural = "usage by version"
+        constraints = (
+            # Also what a report of some days is read by.
+            models.UniqueConstraint(
+                fields=("org", "day", "variant", "version"), name="usage_once_per_version"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.variant} v{self.version} on {self.day}"
+
+
 class UsageProgress(models.Model):
     """How far usage has been counted; whoever counts locks this one row.
 
@@ -243,3 +273,34 @@ class UsageSlice(models.Model):
 
     def __str__(self) -> str:
         return f"actions from {self.first_id}"
+
+
+class RecordImport(models.Model):
+    """A file of actions that is imported, and how far that has come.
+
+    `digest` is of its content and of how it is read: by it an import is known that is repeated.
+    `line` and `offset` are how many lines and bytes of it are read; they move in the transaction
+    that stores what was read, so that whoever goes on after a crash goes on exactly there.
+    """
+
+    org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
+    digest = models.BinaryField(max_length=32)
+    name = models.CharField(max_length=255)
+    actor = models.CharField(max_length=255)
+    runs = models.PositiveIntegerField(default=1, help_text="How often it was to be imported.")
+    line = models.BigIntegerField(default=0)
+    offset = models.BigIntegerField(default=0)
+    stored = models.BigIntegerField(default=0)
+    refused = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("org", "digest"), name="record_import_once_per_org"),
+        )
+
+    def __str__(self) -> str:
+        return f"import of {self.name}"

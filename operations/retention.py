@@ -48,6 +48,11 @@ DELETE FROM dispatch_idempotencykey WHERE id = ANY(ARRAY(
   SELECT id FROM dispatch_idempotencykey WHERE created_at < now() - interval '24 hours'
   ORDER BY created_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED))
 """  # noqa: S608 -- constants only
+# Few rows, all of which are looked at.
+DELETE_SENDERS = """
+DELETE FROM dispatch_sender s USING orgs_organization o
+WHERE o.id = s.org_id AND s.last_at < now() - make_interval(days => o.history_days)
+"""
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,13 @@ def delete_idempotency_keys(stop: Stop) -> Report:
             deleted += cursor.rowcount
             if stop() or cursor.rowcount < BATCH:
                 return Report({"deleted": deleted})
+
+
+def delete_senders(stop: Stop) -> Report:
+    """Delete who sent a version so long ago that the history of that is gone."""
+    with connection.cursor() as cursor:
+        cursor.execute(DELETE_SENDERS)
+        return Report({"deleted": cursor.rowcount})
 
 
 @dataclass(frozen=True, slots=True)

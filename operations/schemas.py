@@ -102,11 +102,21 @@ USAGE: dict[str, Any] = {
         "totals": {"type": "object", "required": list(_USED), "properties": _USED},
         "items": {
             "type": "array",
-            "description": "Days or variants of which nothing was used are left out.",
+            "description": "Days, variants or versions of which nothing was used are left out.",
             "items": {
                 "type": "object",
                 "required": list(_USED),
-                "properties": {"day": _DAY, "variant": {"type": "string"}} | _USED,
+                "properties": {
+                    "day": _DAY,
+                    "variant": {"type": "string"},
+                    "version": nullable(
+                        {
+                            "type": "integer",
+                            "description": "null: counted before versions were told apart.",
+                        }
+                    ),
+                    **_USED,
+                },
             },
         },
     },

@@ -116,6 +116,12 @@ def delete_idempotency_keys(stop: chores.Stop) -> chores.Report:
     return retention.delete_idempotency_keys(stop)
 
 
+@chore("53 * * * *")
+def delete_senders(stop: chores.Stop) -> chores.Report:
+    """Who sent which version, where that is longer ago than their organization's history."""
+    return retention.delete_senders(stop)
+
+
 @chore("33 * * * *")
 def delete_old_sessions(stop: chores.Stop) -> chores.Report:
     """Sessions of browsers that are over."""

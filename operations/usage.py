@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from django.db import connection, transaction
 
 from operations import chores
 from operations.chores import Report, Stop
-from operations.models import UsageProgress, UsageSlice
+from operations.models import COUNTS, UsageProgress, UsageSlice
 
 # Ids that are counted as accepted at once.
 SLICE = 10_000
@@ -46,36 +46,43 @@ WHERE locktype = 'relation' AND relation = 'dispatch_actionrecord'::regclass
   AND mode = 'RowExclusiveLock' AND granted AND pid IS DISTINCT FROM pg_backend_pid()
 """
 NEXT = "SELECT min(id) FROM dispatch_actionrecord WHERE id > %s"
-ACCEPTED = """
-INSERT INTO operations_usage AS u
-  (org_id, variant, day, accepted, payload_bytes, delivered, failed, canceled)
-SELECT r.org_id, d.variant, (r.created_at AT TIME ZONE 'UTC')::date, count(*),
-  coalesce(sum(octet_length(p.input::text)), 0)::bigint, 0, 0, 0
-FROM dispatch_actionrecord r
-JOIN actions_actiondefinition d ON d.id = r.definition_id
-LEFT JOIN dispatch_actionpayload p
-  ON p.record_id = r.id AND p.record_id > %(after)s AND p.record_id <= %(last)s
-WHERE r.id > %(after)s AND r.id <= %(last)s
-GROUP BY 1, 2, 3
-ON CONFLICT (org_id, day, variant) DO UPDATE SET
-  accepted = u.accepted + excluded.accepted,
-  payload_bytes = u.payload_bytes + excluded.payload_bytes
-"""
+_ADDED = ", ".join(f"{name} = u.{name} + excluded.{name}" for name in COUNTS)
+_SUMS = ", ".join(f"sum({name})::bigint" for name in COUNTS)
+# What is counted of versions, of these and of their variants, on the days on which it happened.
+ADD = f"""
+by_version AS (
+  INSERT INTO operations_versionusage AS u (org_id, variant, version, day, {", ".join(COUNTS)})
+  SELECT org_id, variant, version, day, {", ".join(COUNTS)} FROM counted
+  ON CONFLICT (org_id, day, variant, version) DO UPDATE SET {_ADDED}
+)
+INSERT INTO operations_usage AS u (org_id, variant, day, {", ".join(COUNTS)})
+SELECT org_id, variant, day, {_SUMS} FROM counted GROUP BY 1, 2, 3
+ON CONFLICT (org_id, day, variant) DO UPDATE SET {_ADDED}
+"""  # noqa: S608 -- constants only
+ACCEPTED = f"""
+WITH counted AS (
+  SELECT r.org_id, d.variant, d.version, (r.created_at AT TIME ZONE 'UTC')::date AS day,
+    count(*) AS accepted, 0 AS delivered, 0 AS failed, 0 AS canceled,
+    coalesce(sum(octet_length(p.input::text)), 0)::bigint AS payload_bytes
+  FROM dispatch_actionrecord r
+  JOIN actions_actiondefinition d ON d.id = r.definition_id
+  LEFT JOIN dispatch_actionpayload p
+    ON p.record_id = r.id AND p.record_id > %(after)s AND p.record_id <= %(last)s
+  WHERE r.id > %(after)s AND r.id <= %(last)s
+  GROUP BY 1, 2, 3, 4
+), {ADD}"""  # noqa: S608 -- constants only
 # What is over of the records that stand before it.
-ADD_ENDS = """
-INSERT INTO operations_usage AS u
-  (org_id, variant, day, accepted, payload_bytes, delivered, failed, canceled)
-SELECT r.org_id, d.variant, (r.completed_at AT TIME ZONE 'UTC')::date, 0, 0,
-  count(*) FILTER (WHERE r.status = 'succeeded'), count(*) FILTER (WHERE r.status = 'failed'),
-  count(*) FILTER (WHERE r.status = 'canceled')
-FROM record r
-JOIN actions_actiondefinition d ON d.id = r.definition_id
-WHERE r.completed_at IS NOT NULL
-GROUP BY 1, 2, 3
-ON CONFLICT (org_id, day, variant) DO UPDATE SET
-  delivered = u.delivered + excluded.delivered, failed = u.failed + excluded.failed,
-  canceled = u.canceled + excluded.canceled
-"""
+ADD_ENDS = f"""
+counted AS (
+  SELECT r.org_id, d.variant, d.version, (r.completed_at AT TIME ZONE 'UTC')::date AS day,
+    0 AS accepted, count(*) FILTER (WHERE r.status = 'succeeded') AS delivered,
+    count(*) FILTER (WHERE r.status = 'failed') AS failed,
+    count(*) FILTER (WHERE r.status = 'canceled') AS canceled, 0 AS payload_bytes
+  FROM record r
+  JOIN actions_actiondefinition d ON d.id = r.definition_id
+  WHERE r.completed_at IS NOT NULL
+  GROUP BY 1, 2, 3, 4
+), {ADD}"""  # noqa: S608 -- constants only
 # Each sees one and the same moment: what is counted as over is what is not kept, or no longer.
 KEPT = f"""
 WITH record AS (
@@ -86,8 +93,7 @@ WITH record AS (
   SELECT %(first)s, array_agg(id ORDER BY id) FROM record WHERE completed_at IS NULL
   HAVING count(*) > 0
   ON CONFLICT (first_id) DO UPDATE SET unfinished = s.unfinished || excluded.unfinished
-)
-{ADD_ENDS}"""  # noqa: S608 -- constants only
+), {ADD_ENDS}"""  # noqa: S608 -- constants only
 ENDED = f"""
 WITH record AS (
   SELECT s.first_id, r.id, r.org_id, r.definition_id, r.status, r.completed_at
@@ -104,8 +110,25 @@ WITH record AS (
   SET unfinished = ARRAY(SELECT unnest(s.unfinished) EXCEPT SELECT unnest(g.ids) ORDER BY 1)
   FROM gone g
   WHERE s.first_id = g.first_id AND cardinality(s.unfinished) > cardinality(g.ids)
-)
-{ADD_ENDS}"""  # noqa: S608 -- constants only
+), {ADD_ENDS}"""  # noqa: S608 -- constants only
+# Of each version; without one, what was counted of the variant by a release that did not tell
+# versions apart.
+BY_VERSION = f"""
+SELECT variant, version, {_SUMS} FROM (
+  SELECT variant, version, {", ".join(COUNTS)} FROM operations_versionusage
+  WHERE org_id = %(org)s AND day BETWEEN %(first)s AND %(last)s
+  UNION ALL
+  SELECT variant, NULL, {", ".join(COUNTS)} FROM operations_usage
+  WHERE org_id = %(org)s AND day BETWEEN %(first)s AND %(last)s
+  UNION ALL
+  SELECT variant, NULL, {", ".join(f"-{name}" for name in COUNTS)} FROM operations_versionusage
+  WHERE org_id = %(org)s AND day BETWEEN %(first)s AND %(last)s
+) used
+WHERE %(variant)s::text IS NULL OR variant = %(variant)s
+GROUP BY variant, version
+HAVING {" OR ".join(f"sum({name}) <> 0" for name in COUNTS)}
+ORDER BY variant, version LIMIT %(most)s
+"""  # noqa: S608 -- constants only
 NOBODY_ENDS = "Somebody has been storing actions for too long to count what is new."
 
 
@@ -140,6 +163,19 @@ def find_counted() -> int:
     """The last id up to which all actions are counted as accepted."""
     progress = UsageProgress.objects.filter(pk=1).first()
     return progress.last_id if progress else 0
+
+
+def read_by_version(
+    *, org_id: int, first: date, last: date, variant: str | None, most: int
+) -> list[dict[str, Any]]:
+    """What was used of each version on these days, at most so many; in their order."""
+    asked: dict[str, Any] = {"org": org_id, "first": first, "last": last}
+    with connection.cursor() as cursor:
+        cursor.execute(BY_VERSION, asked | {"variant": variant, "most": most})
+        return [
+            dict(zip(("variant", "version", *COUNTS), row, strict=True))
+            for row in cursor.fetchall()
+        ]
 
 
 @transaction.atomic

@@ -12,14 +12,15 @@ from rest_framework.response import Response
 from config import paging
 from config.api import operation, reply
 from config.errors import BadRequestError
-from operations import schemas, serializers
+from operations import schemas, serializers, usage
 from operations.models import Usage, UsageProgress
 from orgs.scope import OrgView
 
 MOST_DAYS = 366
 MOST_ITEMS = 1_000
 _DAY = {"type": "string", "format": "date"}
-GROUPS = {"day": "day", "variant": "variant"}
+VERSION = "version"
+GROUPS = {"day": "day", "variant": "variant", VERSION: VERSION}
 PARAMETERS = [
     OpenApiParameter("from", _DAY, description="The first day (UTC); else that of its month."),
     OpenApiParameter("to", _DAY, description="The last day, which is included; else today."),
@@ -27,7 +28,8 @@ PARAMETERS = [
     OpenApiParameter(
         "by",
         {"type": "string", "enum": list(GROUPS), "default": "day"},
-        description=f"What the items are for; of variants, the first {MOST_ITEMS:,} by name.",
+        description=f"What the items are for; of variants and of versions, the first "
+        f"{MOST_ITEMS:,} by name.",
     ),
 ]
 
@@ -53,13 +55,19 @@ class UsageView(OrgView):
         if variant is not None:
             rows = rows.filter(variant=variant)
         asked = {"org_id": str(org_id), "from": first, "to": last, "variant": variant}
+        if column == VERSION:
+            items = usage.read_by_version(
+                org_id=org_id, first=first, last=last, variant=variant, most=MOST_ITEMS
+            )
+        else:
+            items = serializers.show_used(rows.by(column)[:MOST_ITEMS], column)
         progress = UsageProgress.objects.first()
         return reply(
             asked
             | {
                 "as_of": progress and progress.as_of,
                 "totals": rows.totals(),
-                "items": serializers.show_used(rows.by(column)[:MOST_ITEMS], column),
+                "items": items,
             }
         )
 

@@ -82,7 +82,7 @@ class AuditExportView(OrgView):
         "cut off has a last line with `errors`, as other answers have them.",
         data=schemas.ENTRY,
         query=schemas.FILTERS,
-        in_lines=True,
+        media_type=LINES,
     )
     def get(self, request: Request, org_id: int) -> StreamingHttpResponse:
         """The lines, as they are read."""

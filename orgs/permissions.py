@@ -35,6 +35,7 @@ _DEFINITIONS = f"{_ORG}/actions/definitions"
 _RECORDS = f"{_ORG}/actions/records"
 _BULK = f"{_ORG}/actions/bulk"
 _DESTINATIONS = f"{_ORG}/destinations"
+_REVISIONS = f"{_ORG}/config/revisions"
 _GATEWAY = "/api/v1/gateway/actions"
 NEEDED: dict[str, Permission | None] = {
     # The person behind the key, and organizations.
@@ -81,8 +82,17 @@ NEEDED: dict[str, Permission | None] = {
     f"GET {_DEFINITIONS}/{{id}}": VIEWER,
     f"POST {_DEFINITIONS}/{{id}}": EDITOR,
     f"DELETE {_DEFINITIONS}/{{id}}": EDITOR,
+    f"GET {_DEFINITIONS}/{{id}}/examples": VIEWER,
+    f"GET {_DEFINITIONS}/{{id}}/typescript": VIEWER,
+    f"GET {_DEFINITIONS}/{{id}}/python": VIEWER,
+    f"GET {_DEFINITIONS}/{{id}}/markdown": VIEWER,
     f"PUT {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}": EDITOR,
     f"DELETE {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}": EDITOR,
+    f"GET {_REVISIONS}": VIEWER,
+    f"POST {_REVISIONS}": EDITOR,
+    f"GET {_REVISIONS}/{{id}}": VIEWER,
+    f"POST {_REVISIONS}/{{id}}/apply": EDITOR,
+    f"GET {_REVISIONS}/{{id}}/drift": VIEWER,
     # Where it goes.
     f"GET {_DESTINATIONS}": VIEWER,
     f"PUT {_DESTINATIONS}": EDITOR,
@@ -113,6 +123,8 @@ NEEDED: dict[str, Permission | None] = {
     f"POST {_BULK}/preview": VIEWER,
     f"GET {_BULK}/{{id}}": VIEWER,
     f"POST {_BULK}/{{id}}/cancel": OPERATOR,
+    f"POST {_DEFINITIONS}/check": VIEWER,
+    f"GET {_DEFINITIONS}/{{id}}/senders": VIEWER,
     f"GET {_DEFINITIONS}/{{id}}/lanes": VIEWER,
     f"POST {_DEFINITIONS}/{{id}}/lanes/advice": OPERATOR,
     f"GET {_DESTINATIONS}/{{id}}/lanes": VIEWER,

@@ -183,6 +183,10 @@ class Wrapped(_DjangoAdmin):
     # Not where the service waits for something, and has a transaction of its own afterwards.
     saves_in_transaction = True
 
+    def saves_in_transaction_of(self, object_id: str | None) -> bool:
+        """The same for a row, or, without an id, for a new one."""
+        return self.saves_in_transaction
+
     def changeform_view(
         self,
         request: HttpRequest,
@@ -191,7 +195,7 @@ class Wrapped(_DjangoAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The form, saved or shown."""
-        if self.saves_in_transaction:
+        if self.saves_in_transaction_of(object_id):
             return super().changeform_view(request, object_id, form_url, extra_context)
         return self._changeform_view(request, object_id, form_url, extra_context)
 

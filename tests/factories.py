@@ -15,6 +15,8 @@ from actions import services as actions
 from actions.models import ActionDefinition
 from agents import services as tools
 from agents.models import Tool
+from bundles.models import ConfigRevision
+from bundles.revisions import services as revisions
 from destinations import services as destinations
 from destinations import signing_keys
 from destinations.credentials import SHAPES
@@ -23,7 +25,7 @@ from destinations.models import Credential, Destination
 from dispatch import intake
 from dispatch.intake import Submission
 from dispatch.lanes import canonical_tags
-from dispatch.models import ActionEvent, ActionRecord, Lane, Status
+from dispatch.models import ActionEvent, ActionRecord, Lane, Sender, Status
 from operations import services as operations
 from operations.models import BulkOperation
 from operations.services import Terms
@@ -128,6 +130,11 @@ def make_record(org: Organization, variant: str = "count", **fields: Any) -> Act
     return ActionRecord.objects.get(pk=accepted.id)
 
 
+def make_sender(definition: ActionDefinition, caller: str = "key 1", **fields: Any) -> Sender:
+    """That somebody has sent the version."""
+    return Sender.objects.create(org=definition.org, definition=definition, caller=caller, **fields)
+
+
 def move(record: ActionRecord, **columns: Any) -> ActionRecord:
     """The record with columns set past every rule, as if something had happened to it."""
     ActionRecord.objects.filter(pk=record.pk).update(**columns)
@@ -186,6 +193,12 @@ def start_bulk(org: Organization, kind: str = "replay", **asked: Any) -> BulkOpe
         **{"filter": {}, "actor": "tests"} | asked,
         terms=Terms(**{"reason": "a test", "cap": 1_000} | terms),
     )
+
+
+def make_revision(org: Organization, *actions: Any, **terms: Any) -> ConfigRevision:
+    """A planned revision: of one action that is new, unless there are others."""
+    definition = {"actions": actions or [{"variant": "from a revision", "schema": SCHEMA}]}
+    return revisions.plan_revision(org_id=org.pk, definition=definition, **terms)
 
 
 def make_tool(org: Organization, variant: str = "count", **fields: Any) -> Tool:

@@ -32,6 +32,7 @@ ROWS = (
     "bulk",
     "audit",
     "tools",
+    "revisions",
     "ingress",
     "sdk",
 )
@@ -74,7 +75,7 @@ class Route:
     def is_list(self) -> bool:
         """Whether it answers a page of rows."""
         return any(
-            parameter["name"] == "take" for parameter in self.operation.get("parameters", ())
+            parameter["name"] == "skip" for parameter in self.operation.get("parameters", ())
         )
 
     @property
@@ -130,6 +131,7 @@ def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
     """One row of each kind, by the word before its id."""
     destination = factories.make_destination(org)
     definition = factories.make_definition(org, variant, destination, schema=EXAMPLE["schema"])
+    factories.make_sender(definition)
     factories.make_key(org)
     # Somewhere else, its first member is invited, and has accepted another invite.
     owner = org.memberships.first().user
@@ -152,6 +154,7 @@ def make_rows(org: Organization, variant: str = "send_email") -> dict[str, Any]:
         "bulk": factories.make_bulk(org).pk,
         "audit": AuditEntry.objects.of_org(org.pk).latest("id").pk,
         "tools": factories.make_tool(org, variant).pk,
+        "revisions": factories.make_revision(org).pk,
         "ingress": variant,
         "sdk": "billing-workers",
     }

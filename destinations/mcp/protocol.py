@@ -61,6 +61,13 @@ class TooDeepError(TooLargeError):
         Exception.__init__(self, "The answer is nested too deep to be read.")
 
 
+class EndlessError(TooLargeError):
+    """A list has more pages than are read."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self, "The list of tools has no end: its pages repeat, or are too many.")
+
+
 # --- what is sent ---------------------------------------------------------------------------------
 
 
@@ -89,9 +96,10 @@ def write_discover() -> bytes:
     return _json({"_meta": write_envelope()})
 
 
-def write_list(cursor: str | None) -> bytes:
-    """The params of `tools/list`, without sessions: its first page, or that of a cursor."""
-    return _json({"_meta": write_envelope()} | ({} if cursor is None else {"cursor": cursor}))
+def write_list(cursor: str | None, *, stateless: bool = True) -> bytes:
+    """The params of `tools/list`: its first page, or that of a cursor."""
+    meta: dict[str, Any] = {"_meta": write_envelope()} if stateless else {}
+    return _json(meta | ({} if cursor is None else {"cursor": cursor}))
 
 
 def write_envelope() -> dict[str, Any]:

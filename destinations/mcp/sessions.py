@@ -7,6 +7,7 @@ import itertools
 import logging
 from collections import OrderedDict
 from dataclasses import replace
+from typing import Any
 
 import aiohttp
 
@@ -26,6 +27,9 @@ Known = tuple[str, int, int, int]
 REMEMBERED = 1_024
 AGREEING_SECONDS = 15.0
 MOST_PAGES = 20
+# Of a list of all tools: in pages, and in bytes together.
+MOST_LISTED_PAGES = 200
+MOST_LISTED_BYTES = protocol.MAX_STREAM
 # Who answers so to a question about versions would answer so to every other one.
 FINAL = frozenset({301, 302, 303, 307, 308, 401, 403, 429})
 
@@ -62,6 +66,35 @@ class Server:
             return reply
         finally:
             self.busy -= 1
+
+    async def list_tools(self, call: ToolCall) -> list[Any] | Reply:
+        """All tools, as the server describes them; else what it said instead.
+
+        `call` is for who asks. `TooLargeError` where there is no end to them.
+        """
+        line = self._line = Line(self.session, self.endpoint, call)
+        agreement = await self._agree(line)
+        if isinstance(agreement, Reply):
+            return agreement
+        tools: list[Any] = []
+        cursors: list[str | None] = [None]
+        size = 0
+        while len(cursors) <= MOST_LISTED_PAGES:
+            params = protocol.write_list(cursors[-1], stateless=agreement.is_stateless)
+            reply = await self._request(line, "tools/list", params, agreement)
+            listed = _read_list(reply)
+            if listed is None:
+                return reply
+            tools += listed[0]
+            size += len(reply.body)
+            if size > MOST_LISTED_BYTES:
+                raise protocol.TooLargeError(MOST_LISTED_BYTES)
+            if listed[1] is None:
+                return tools
+            if listed[1] in cursors:
+                break
+            cursors.append(listed[1])
+        raise protocol.EndlessError
 
     async def close(self) -> None:
         """End the session, if the server has one open for us."""
@@ -155,6 +188,16 @@ class Server:
         routing = protocol.write_routing(method) if agreement.is_stateless else {}
         body = protocol.write_request(number, method, params)
         return await line.ask(number, body, agreement, routing)
+
+
+def _read_list(reply: Reply) -> tuple[list[Any], str | None] | None:
+    """The tools of a page and the cursor of the next one; None where it is no page."""
+    result = (reply.message or {}).get("result")
+    tools = result.get("tools") if isinstance(result, dict) else None
+    if not isinstance(result, dict) or not isinstance(tools, list):
+        return None
+    cursor = result.get("nextCursor")
+    return tools, cursor if isinstance(cursor, str) else None
 
 
 def _find_fault(agreement: Agreement) -> Outcome | None:

@@ -7,12 +7,14 @@ import json
 import pytest
 from django.urls import reverse
 
-from actions import services
+from actions import compatibility, policies, services
+from actions.compatibility import Finding, Kind, Report, Verdict
 from actions.models import ActionDefinition, DefinitionName
 from config.errors import NotFoundError
 from tests import factories
 
 ADD = reverse("admin:actions_actiondefinition_add")
+LIST = reverse("admin:actions_actiondefinition_changelist")
 OTHER_SCHEMA = {"type": "object", "title": "another"}
 
 
@@ -227,3 +229,78 @@ def test_the_list_takes_the_same_queries_for_any_number(
 
     with django_assert_num_queries(len(few)):
         admin_client.get(url)
+
+
+def test_what_breaks_the_policy_is_shown_with_a_payload_that_shows_it(
+    admin_client, acme, monkeypatch
+):
+    factories.make_definition(acme, compatibility="backward")
+    finding = Finding(
+        "required_added", Kind.BREAKS, "More.", "", "/required", "old", "new", {"n": "9" * 999}
+    )
+    report = Report(Verdict.INCOMPATIBLE, (finding,))
+    monkeypatch.setattr(compatibility, "compare_apart", lambda *_, **__: report)
+
+    page = admin_client.post(ADD, publication(acme, schema=json.dumps(OTHER_SCHEMA)))
+
+    (said,) = errors(page)["schema"]
+    assert said.startswith('v1: More. {"n":"999')
+    assert said.endswith(
+        "… is taken by the older contract and refused by the newer one. (at /schema/required)"
+    )
+    assert ActionDefinition.objects.count() == 1
+
+
+def test_what_cannot_be_told_is_published_where_that_is_ticked(admin_client, acme, monkeypatch):
+    factories.make_definition(acme, compatibility="full")
+    report = Report(Verdict.INDETERMINATE)
+    monkeypatch.setattr(compatibility, "compare_apart", lambda *_, **__: report)
+    data = publication(acme, schema=json.dumps(OTHER_SCHEMA))
+
+    assert policies.UNTOLD in errors(admin_client.post(ADD, data))["schema"][0]
+    assert admin_client.post(ADD, data | {"allow_indeterminate": "on"}).status_code == 302
+    # Not chosen, the policy is as it was.
+    assert ActionDefinition.objects.get(version=2).compatibility == "full"
+
+
+def test_a_version_is_deprecated_there_and_the_policy_chosen(admin_client, acme):
+    definition = factories.make_definition(acme)
+    fields = {
+        "compatibility": "forward",
+        "open_content": "lenient",
+        "deprecated_at_0": "2026-03-01",
+        "deprecated_at_1": "12:00:00",
+        "sunset_at_0": "2026-02-01",
+        "sunset_at_1": "12:00:00",
+    }
+    refused = admin_client.post(change_url(definition), change(**fields))
+    assert "not before" in errors(refused)["sunset_at"][0]
+
+    answer = admin_client.post(
+        change_url(definition), change(**fields | {"sunset_at_0": "2026-04-01"})
+    )
+
+    assert answer.status_code == 302
+    definition.refresh_from_db()
+    assert (definition.compatibility, definition.open_content) == ("forward", "lenient")
+    assert definition.deprecated_at < definition.sunset_at
+    assert "deprecated" in admin_client.get(LIST).content.decode()
+
+
+def test_the_page_says_who_still_sends_it(admin_client, acme):
+    definition = factories.make_definition(acme)
+    assert "Nobody." in admin_client.get(change_url(definition)).content.decode()
+    factories.make_sender(definition, "key 42", last_at="2026-03-01T12:30:00Z")
+
+    for deleted in (False, True):
+        if deleted:
+            services.delete_definition(definition=definition)
+        page = admin_client.get(change_url(definition)).content.decode()
+        assert "key 42: last 2026-03-01 12:30 UTC, first" in page
+
+
+def test_who_may_approve_publishes_under_a_name_that_needed_it(admin_client, acme):
+    gone = factories.make_definition(acme, "pay", requires_approval=True)
+    services.delete_definition(definition=gone)
+    assert admin_client.post(ADD, publication(acme, alias='["pay"]')).status_code == 302
+    assert ActionDefinition.objects.live().get().names.get().name == "pay"

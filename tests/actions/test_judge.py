@@ -104,6 +104,12 @@ def test_what_its_call_has_no_time_left_for_says_so(left):
     assert (fault.code, fault.pointer) == ("NOT_JUDGED_IN_TIME", "/input")
 
 
+def test_a_judge_that_fails_is_logged_and_not_called_slow(caplog):
+    (fault,) = judge.judge_apart("no dialect", b"{}", b"1", judge.set_deadline())
+    assert (fault.code, fault.pointer) == ("JUDGE_FAILED", "/input")
+    assert "Traceback" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("payload", "codes"),
     [

@@ -6,7 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
+from actions import names
 from actions.models import ActionDefinition, DefinitionName
+from config.errors import ConflictError
 from tests import factories
 from tests.client import codes
 
@@ -245,3 +247,10 @@ def test_a_definition_has_at_most_a_hundred_aliases(api, acme):
     assert codes(refused) == [("INVALID_NAME", "/alias")]
     taken = api.data(api.post(path, {"alias": [f"alias {number}" for number in range(100)]}))
     assert len(taken["alias"]) == 100
+
+
+def test_a_variant_that_has_become_an_alias_since_it_was_looked_for_is_refused(acme):
+    factories.make_definition(acme, alias=["tally"])
+
+    with pytest.raises(ConflictError, match="alias of 'count'"):
+        names.claim_variant(definition=ActionDefinition(org=acme, variant="tally"))

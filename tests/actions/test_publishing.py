@@ -38,6 +38,10 @@ def test_the_first_put_makes_version_1(api, acme):
         "schema": TEXT,
         "description": "Orders.",
         "requires_approval": False,
+        "compatibility": "none",
+        "open_content": "strict",
+        "deprecated_at": None,
+        "sunset_at": None,
         "deleted_at": None,
         "destinations": [],
     }

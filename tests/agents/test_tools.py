@@ -34,6 +34,17 @@ def test_a_marked_variant_is_a_tool(api, agent, definition):
     }
 
 
+def test_a_tool_says_since_when_it_is_deprecated_and_when_it_goes(api, agent, definition):
+    api.data(api.put("~/tools", {"variant": "count"}))
+    moments = {"deprecated_at": "2026-03-01T00:00:00Z", "sunset_at": "2026-09-01T00:00:00Z"}
+    api.data(api.post(f"~/actions/definitions/{definition.pk}", moments))
+
+    assert listed(agent)["_meta"] == {
+        "waybill/deprecatedAt": "2026-03-01T00:00:00+00:00",
+        "waybill/sunsetAt": "2026-09-01T00:00:00+00:00",
+    }
+
+
 def test_a_mark_says_what_agents_are_told(api, agent, definition):
     told = {
         "variant": "count",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 from collections.abc import Iterator
@@ -42,6 +43,16 @@ def read_schemas() -> dict[str, dict[str, Any]]:
 def read_examples() -> list[Example]:
     """Every example of every event."""
     return list(_pair(_read("examples.json.gz"), read_expectations()))
+
+
+def read_examples_of(event: str) -> list[Example]:
+    """Those of one event."""
+    return [example for example in _examples() if example.event == event]
+
+
+@functools.cache
+def _examples() -> tuple[Example, ...]:
+    return tuple(read_examples())
 
 
 def read_expectations() -> dict[str, list[list[str] | None]]:

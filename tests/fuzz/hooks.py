@@ -168,6 +168,13 @@ def deserialize(context: Any, response: Any) -> list[Any]:
     return [json.loads(line) for line in response.content.splitlines()]
 
 
+@schemathesis.deserializer("application/typescript", "text/x-python", "text/markdown")
+def deserialize_text(context: Any, response: Any) -> str:
+    """What is no JSON, as it is."""
+    text: str = response.content.decode()
+    return text
+
+
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Shorten what a valid call waits for: the time is for other calls."""

@@ -11,7 +11,7 @@ from actions.models import ActionDefinition
 from destinations.calls import calls
 from destinations.models import Destination
 from dispatch import direct, settlement
-from dispatch.models import ActionRecord
+from dispatch.models import ActionRecord, Sender
 from orgs.models import AuditEntry
 from tests import factories
 from tests.destinations.receiver import refusing
@@ -277,3 +277,14 @@ def test_no_connection_is_open_while_it_waits(gateway, action, hook, monkeypatch
 
     assert execute(gateway).json()["error"] == ""
     assert open_ones == [None]
+
+
+def test_who_executes_what_is_deprecated_is_told_so_and_seen(gateway, action, hook):
+    ActionDefinition.objects.update(sunset_at="2026-09-01T12:00:00Z")
+    hook.answer = answering(result="Sent.", error="")
+
+    answer = execute(gateway)
+
+    assert answer.headers["Sunset"] == "Tue, 01 Sep 2026 12:00:00 GMT"
+    assert "Deprecation" not in answer.headers
+    assert Sender.objects.get().caller.startswith("key ")

@@ -26,6 +26,7 @@ CRONS = {
     "push_stranded": "* * * * *",
     "roll_up_usage": "* * * * *",
     "delete_idempotency_keys": "*/5 * * * *",
+    "delete_senders": "53 * * * *",
     "delete_old_sessions": "33 * * * *",
     "reconcile": "13 * * * *",
     "reconcile_days": "43 3 * * *",

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dispatch.models import ActionPayload, ActionRecord
 from operations import retention, usage
-from operations.models import UsageProgress, UsageSlice
+from operations.models import COUNTS, UsageProgress, UsageSlice, VersionUsage
 from tests import factories
 from tests.factories import make_over, make_record, move
 from tests.operations.using import TODAY, counted, days_ago, end, from_records, never
@@ -78,6 +78,20 @@ def test_versions_of_a_variant_are_counted_together(acme, webhook):
 
     # Bytes, not characters.
     assert counted() == {(acme.pk, "count", TODAY): (2, 0, 0, 0, 7 + 4)}
+
+
+def test_versions_of_a_variant_are_told_apart_as_well(acme, webhook):
+    factories.make_definition(acme, to=webhook)
+    ended, _ = make_record(acme), make_record(acme)
+    factories.make_definition(acme, schema=True)
+    make_record(acme, input="ß")
+    usage.roll_up(never)
+    end(ended, "failed")
+    usage.roll_up(never)
+
+    rows = VersionUsage.objects.order_by("version").values_list("version", "day", *COUNTS)
+    assert list(rows) == [(1, TODAY, 2, 0, 1, 0, 14), (2, TODAY, 1, 0, 0, 0, 4)]
+    assert counted() == from_records()
 
 
 def test_what_is_over_is_looked_at_no_more(acme, definition, short_slices):

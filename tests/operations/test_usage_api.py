@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from operations import usage
-from operations.models import COUNTS, Usage
+from operations.models import COUNTS, Usage, VersionUsage
 from tests.client import codes
 from tests.operations.using import TODAY, never
 
@@ -56,6 +56,33 @@ def test_variants_are_summed_too_and_one_can_be_asked_for(api, used):
     assert [item["day"] for item in only["items"]] == ["2026-02-01", "2026-02-03"]
 
 
+def test_versions_are_summed_and_what_was_counted_without_them_is_told(api, acme, globex, used):
+    """Nothing of 30 January, and less than all of 1 February, was counted by versions."""
+    for org, variant, version, day, number in [
+        (acme, "a", 1, date(2026, 2, 1), 1),
+        (acme, "b", 2, date(2026, 2, 1), 3),
+        (acme, "b", 1, date(2026, 2, 1), 1),
+        (acme, "b", 2, date(2026, 2, 3), 8),
+        (globex, "a", 1, date(2026, 2, 1), 100),
+    ]:
+        counts = dict.fromkeys(COUNTS, number)
+        VersionUsage.objects.create(org=org, variant=variant, version=version, day=day, **counts)
+    ones = [
+        {"variant": "b", "version": 1, **sums(1)},
+        {"variant": "b", "version": 2, **sums(11)},
+    ]
+
+    answer = api.data(api.get("~/usage?from=2026-01-30&to=2026-02-03&by=version"))
+    assert answer["totals"] == sums(15)
+    assert answer["items"] == [
+        {"variant": "a", "version": 1, **sums(1)},
+        {"variant": "a", "version": None, **sums(2)},
+        *ones,
+    ]
+    only = api.data(api.get("~/usage?from=2026-02-01&to=2026-02-03&by=version&variant=b"))
+    assert only["items"] == ones
+
+
 def test_unasked_it_is_of_this_month_and_says_as_of_when(api, acme, record):
     usage.roll_up(never)
 
@@ -91,3 +118,4 @@ def test_the_admin_shows_it(admin_client, used):
 
     assert "Jan. 30, 2026" in page or "2026-01-30" in page
     assert admin_client.get("/admin/operations/usage/add/").status_code == 403
+    assert admin_client.get("/admin/operations/versionusage/").status_code == 200

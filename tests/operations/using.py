@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 
 from dispatch import settlement
 from dispatch.models import ActionPayload, ActionRecord, Status
 from dispatch.retries import Ending
-from operations.models import COUNTS, Usage
+from operations.models import COUNTS, Usage, VersionUsage
 
 TODAY = datetime.now(tz=UTC).date()
 ENDS = {"delivered": "succeeded", "failed": "failed", "canceled": "canceled"}
@@ -21,9 +21,16 @@ def never():
 
 
 def counted():
-    """What has been counted: {(organization, variant, day): counts}, without what is nothing."""
+    """What has been counted: {(organization, variant, day): counts}, without what is nothing.
+
+    Counted by versions, it is the same.
+    """
     rows = Usage.objects.values_list("org_id", "variant", "day", *COUNTS)
-    return {tuple(row[:3]): tuple(row[3:]) for row in rows if any(row[3:])}
+    found = {tuple(row[:3]): tuple(row[3:]) for row in rows if any(row[3:])}
+    sums = VersionUsage.objects.order_by().values_list("org_id", "variant", "day")
+    rows = sums.annotate(*map(Sum, COUNTS))
+    assert {tuple(row[:3]): tuple(row[3:]) for row in rows if any(row[3:])} == found
+    return found
 
 
 def from_records():

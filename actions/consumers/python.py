@@ -1,0 +1,59 @@
+"""A contract's payloads as Python types, by `datamodel-code-generator`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import orjson
+
+from config.errors import BusyError, RuleError
+from runtime.seats import Seats
+
+ROOT = Path(__file__).parent.parent.parent
+# Of processor time; by the clock, a busy machine may take longer.
+SECONDS = 10
+SECONDS_TO_WAIT = 25
+# What is kept of them, for what is asked for is mostly asked for again.
+KEPT = 32
+BUSY = "Types of too many contracts are being written. Try again later."
+# A process each, of some seconds.
+seats = Seats(2)
+
+
+class UnwritableError(RuleError):
+    """The contract's types cannot be written."""
+
+    code = "TYPES_UNAVAILABLE"
+
+
+def write_python(schema: bytes, name: str, heading: Iterable[str], org_id: int) -> str:
+    """A module of the types of a stored contract's payloads; 422 where they cannot be told."""
+    with seats.waiting(org_id) as seated:
+        if not seated:
+            raise BusyError(BUSY, retry_after=5)
+        written = _generate(schema, name)
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in heading)
+    return comment + written.partition("\n")[2]
+
+
+@lru_cache(maxsize=KEPT)
+def _generate(schema: bytes, name: str) -> str:
+    asked = b'{"schema":%b,"name":%b,"seconds":%d}' % (schema, orjson.dumps(name), SECONDS)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "actions.consumers.generator"],
+            cwd=ROOT,
+            input=asked,
+            capture_output=True,
+            timeout=SECONDS_TO_WAIT,
+            check=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BusyError(BUSY, retry_after=5) from error
+    except subprocess.CalledProcessError as error:
+        raise UnwritableError("Its types are too many or too intricate to be written.") from error
+    return done.stdout.decode()
