@@ -34,6 +34,8 @@ RULES = {
     # One may be before the other, or too far from it.
     ("INVALID_PARAMETER", "/from"),
     ("INVALID_PARAMETER", "/to"),
+    # An id has at most 64 bits, which no pattern says of digits.
+    ("INVALID_PARAMETER", "/destination"),
     # Names are texts; which of them there are is known to the organization alone. That it is 400
     # is the published contract of ingress.
     ("UNKNOWN_VARIANT", "/variant"),
@@ -53,6 +55,7 @@ IN_ITS_WORDS = (
     "Not valid JSON",
     "The integer ",
     "Field 'json_schema' is invalid",
+    "Field 'json_schema' is not a valid JSON Schema",
     "/parameters",
 )
 
