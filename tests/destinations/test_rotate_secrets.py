@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
+from contextlib import suppress
 from io import StringIO
 
 import pytest
@@ -180,6 +182,15 @@ def is_somebody_waiting():
         return cursor.fetchone()[0]
 
 
+def break_off(command):
+    """The exit code after Ctrl-C, pressed again where nothing happens for a while."""
+    for _ in range(6):
+        command.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return command.wait(10)
+    return command.poll()
+
+
 def test_it_shows_on_a_terminal_how_far_it_has_come(stored, monkeypatch):
     monkeypatch.setattr(rotation, "ROWS_AT_ONCE", 2)
     screen = StringIO()
@@ -237,8 +248,7 @@ def test_as_an_operator_breaks_it_off_it_ends_with_130(
         list(Credential.objects.select_for_update().all())
         command = start_command("rotate_secrets")
         wait_until(is_somebody_waiting)
-        command.send_signal(signal.SIGINT)
-        assert command.wait(60) == 130
+        assert break_off(command) == 130
 
     log = (tmp_path / "rotate_secrets.log").read_text()
     assert "Broken off. What was done stays done" in log

@@ -242,6 +242,7 @@ def everything_readable(org, api, admin_client) -> Iterator[tuple[str, str]]:
         "definitions": ActionDefinition.objects.values_list("pk", flat=True),
         "records": ActionRecord.objects.values_list("pk", flat=True),
         "bulk": [factories.make_bulk(org).pk],
+        "revisions": [factories.make_revision(org).pk],
         # Their export, which is among the routes, has all of them.
         "audit": AuditEntry.objects.of_org(org.pk).values_list("pk", flat=True)[:20],
         "ingress": ["x"],
