@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -74,13 +75,13 @@ class ImportCommand(TeachingCommand):
 
     prunes = False
 
+    @abstractmethod
     def add_source(self, parser: ArgumentParser) -> None:
         """The arguments that say what is imported, and how it is read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_document(self, options: Mapping[str, Any]) -> Imported:
         """What is to be imported; a `DomainError` or `UnableError` where it cannot be read."""
-        raise NotImplementedError
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The subclass's own, and those of every import."""

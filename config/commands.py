@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,7 +67,7 @@ class UnableError(CommandError):
         super().__init__(printable(message), returncode=Exit.UNABLE)
 
 
-class TeachingCommand(BaseCommand):
+class TeachingCommand(BaseCommand, ABC):
     """A command whose help ends with a lesson, and whose faults end with the right exit code.
 
     A `DomainError` that leaves `work` is told fault by fault, and ends with 1; a database out of
@@ -99,9 +100,9 @@ class TeachingCommand(BaseCommand):
         if ended is not Exit.DONE:
             raise SystemExit(ended)
 
+    @abstractmethod
     def work(self, **options: Any) -> Exit:
         """What the command does, with the options of its parser."""
-        raise NotImplementedError
 
     def tell_json(self, value: Any) -> None:
         """Write a result for scripts: one JSON value on standard output."""
@@ -126,16 +127,16 @@ class TeachingCommand(BaseCommand):
             yield Bar(bar, what, total)
 
 
-class Steps:
+class Steps(ABC):
     """Something to tell how many more are done."""
 
+    @abstractmethod
     def advance(self, number: int = 1) -> None:
         """So many more are done."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rename(self, what: str) -> None:
         """Say from now on that it is this that is done."""
-        raise NotImplementedError
 
     def over(self, items: Sequence[T]) -> Iterator[T]:
         """The items, each counted when the next one is asked for."""
