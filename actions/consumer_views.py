@@ -59,6 +59,18 @@ class OfferView(OrgView):
             response["ETag"] = etag
         return response
 
+    def answer_types(
+        self,
+        request: Request,
+        id: int,
+        make: Callable[[ActionDefinition], str],
+        media_type: str,
+    ) -> HttpResponseBase:
+        """The types of a definition, in one language."""
+        definition = self.find_definition(id)
+        tag = offers.tag_of(definition)
+        return self.answer(request, tag, lambda: (text(make(definition), media_type), True))
+
 
 def known_as(etag: str, known: str) -> bool:
     """Whether an `If-None-Match` names the tag, be it weakly, as proxies make it."""
@@ -102,12 +114,7 @@ class TypeScriptView(OfferView):
     )
     def get(self, request: Request, org_id: int, id: int) -> HttpResponseBase:
         """The module."""
-        definition = self.find_definition(id)
-        return self.answer(
-            request,
-            offers.tag_of(definition),
-            lambda: (text(offers.make_typescript(definition), TYPESCRIPT), True),
-        )
+        return self.answer_types(request, id, offers.make_typescript, TYPESCRIPT)
 
 
 class PythonView(OfferView):
@@ -123,12 +130,7 @@ class PythonView(OfferView):
     )
     def get(self, request: Request, org_id: int, id: int) -> HttpResponseBase:
         """The module."""
-        definition = self.find_definition(id)
-        return self.answer(
-            request,
-            offers.tag_of(definition),
-            lambda: (text(offers.make_python(definition), PYTHON), True),
-        )
+        return self.answer_types(request, id, offers.make_python, PYTHON)
 
 
 class MarkdownView(OfferView):

@@ -1,30 +1,23 @@
 """Judging what may take long, in a process of its own that can be ended.
 
-A validator holds the interpreter while it works, and neither its steps nor its memory can be
-bounded from inside. `python -m actions.judge` reads one case and writes its faults; who
-calls it by `judge_apart` waits two seconds, or as long as its call has left, and no other
-request waits with it.
+`python -m actions.judge` reads one case and writes its faults; who calls it by `judge_apart`
+waits two seconds, or as long as its call has left, and no other request waits with it.
 """
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import orjson
 
 from config import validation
 from config.errors import Fault
-from runtime import crashes
+from runtime import apart
 
 SECONDS = 2
 # For all that one call hands in.
 SECONDS_A_CALL = 5
-MEMORY = 1_500_000_000
-ROOT = Path(__file__).parent.parent
 TOO_LONG = Fault(
     "INVALID_INPUT",
     "Judging it by its contract takes too long: it is too large or too intricate.",
@@ -56,20 +49,11 @@ def judge_apart(dialect: str, schema: bytes, body: bytes, deadline: float) -> li
     case = b'{"dialect":%b,"schema":%b,"payload":%b}' % (orjson.dumps(dialect), schema, body)
     untold = TOO_LONG if seconds == SECONDS else TOO_LATE
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "actions.judge"],
-            cwd=ROOT,
-            input=case,
-            capture_output=True,
-            timeout=seconds,
-            check=True,
-        )
-        told = done.stdout
-    except subprocess.TimeoutExpired as error:
-        told = error.stdout or b""
-    except subprocess.CalledProcessError as error:
-        told = error.stdout
-        untold = FAILED if crashes.is_crash(error) else untold
+        told = apart.run("actions.judge", case, seconds=seconds)
+    except apart.CrashError as ended:
+        told, untold = ended.told, FAILED
+    except apart.EndedError as ended:
+        told = ended.told
     lines = told.split(b"\n")[:-1]
     if not lines:
         return [untold]
@@ -78,8 +62,7 @@ def judge_apart(dialect: str, schema: bytes, body: bytes, deadline: float) -> li
 
 def main() -> None:
     """Read a case from standard input; write its first fault, then all of them, a line each."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    apart.limit(seconds=SECONDS)
     case = orjson.loads(sys.stdin.buffer.read())
     validator = validation.compile_schema(case["schema"], dialect=case["dialect"])
     for every in (False, True):

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from dataclasses import asdict
 
 from actions.compatibility.comparing import compare
 from actions.compatibility.reports import Direction, OpenContent
+from runtime import apart
 
 SECONDS = 5
-MEMORY = 1_500_000_000
 
 
 def main() -> None:
     """Read a case from standard input; write its report."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    apart.limit(seconds=SECONDS)
     case = json.load(sys.stdin)
     report = compare(
         case["old"],

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from actions.compatibility.reports import (
@@ -18,11 +15,10 @@ from actions.compatibility.reports import (
     Verdict,
 )
 from actions.compatibility.rules import RULES
-from runtime import crashes
+from runtime import apart
 
 # For one comparison, which computes for five of them at most, on a busy machine.
 SECONDS = 15
-ROOT = Path(__file__).parents[2]
 
 
 def _untold(name: str) -> Report:
@@ -53,19 +49,12 @@ def compare_apart(
         return TOO_LATE
     case = {"old": old, "new": new, "direction": direction, "open_content": open_content}
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "actions.compatibility.apart"],
-            cwd=ROOT,
-            input=json.dumps(case).encode(),
-            capture_output=True,
-            timeout=seconds,
-            check=True,
-        )
-    except subprocess.TimeoutExpired:
+        told = apart.run("actions.compatibility.apart", json.dumps(case).encode(), seconds=seconds)
+    except apart.CrashError:
+        return FAILED
+    except apart.EndedError:
         return TOO_LATE
-    except subprocess.CalledProcessError as error:
-        return FAILED if crashes.is_crash(error) else TOO_LATE
-    return _read(json.loads(done.stdout))
+    return _read(json.loads(told))
 
 
 def _read(told: dict[str, Any]) -> Report:

@@ -6,13 +6,10 @@ line and can be ended: there are as many as were made until then.
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,14 +18,12 @@ from actions import samples
 from actions.consumers.damage import damage
 from config import validation
 from config.errors import BusyError, pointer
-from runtime import crashes
+from runtime import apart
 from runtime.seats import Seats
 
-ROOT = Path(__file__).parent.parent.parent
 # Of processor time; by the clock, a busy machine may take longer.
 SECONDS = 5
 SECONDS_TO_WAIT = 15
-MEMORY = 1_500_000_000
 KEPT = 64
 MAX_DIFFERENCES = 5
 BUSY = "Examples of too many contracts are being made. Try again later."
@@ -49,17 +44,14 @@ def find_examples(schema: bytes, dialect: str, take: int, org_id: int) -> dict[s
     }
 
 
-class _CutShortError(Exception):
-    """Some of them are there; whoever asks again may get more."""
-
-
 def _find(schema: bytes, dialect: str, take: int) -> list[bytes]:
     """The lines that were told. Only where they are all are they kept: no error is."""
     try:
         return _make(schema, dialect, take)
-    except _CutShortError as error:
-        told: list[bytes] = error.args[0]
-        return told
+    except apart.LateError as error:
+        raise BusyError(BUSY, retry_after=5) from error
+    except apart.EndedError as ended:
+        return _split(ended.told)
 
 
 @lru_cache(maxsize=KEPT)
@@ -68,21 +60,7 @@ def _make(schema: bytes, dialect: str, take: int) -> list[bytes]:
         *(schema, orjson.dumps(dialect)),
         *(take, SECONDS),
     )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "actions.consumers.examples"],
-            cwd=ROOT,
-            input=asked,
-            capture_output=True,
-            timeout=SECONDS_TO_WAIT,
-            check=True,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BusyError(BUSY, retry_after=5) from error
-    except subprocess.CalledProcessError as error:
-        crashes.is_crash(error)
-        raise _CutShortError(_split(error.stdout or b"")) from error
-    return _split(done.stdout)
+    return _split(apart.run("actions.consumers.examples", asked, seconds=SECONDS_TO_WAIT))
 
 
 def _split(told: bytes) -> list[bytes]:
@@ -92,9 +70,8 @@ def _split(told: bytes) -> list[bytes]:
 
 def main() -> None:
     """Read a contract from standard input; write its examples, one a line, as they are made."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     asked = orjson.loads(sys.stdin.buffer.read())
-    resource.setrlimit(resource.RLIMIT_CPU, (asked["seconds"], asked["seconds"] + 1))
+    apart.limit(seconds=asked["seconds"])
     for example in make_examples(asked["schema"], asked["dialect"], asked["take"]):
         sys.stdout.buffer.write(orjson.dumps(example) + b"\n")
         sys.stdout.buffer.flush()

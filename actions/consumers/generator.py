@@ -8,7 +8,6 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-import resource
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -24,17 +23,16 @@ from actions.consumers.checking import is_only_types
 from actions.consumers.naming import RESERVED
 from actions.consumers.plain import simplify
 from actions.consumers.reading import read_shapes
+from runtime import apart
 
-MEMORY = 1_500_000_000
 _ATTRIBUTE = re.compile("[A-Za-z][A-Za-z0-9_]*")
 _TAKEN = frozenset([*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *RESERVED])
 
 
 def main() -> None:
     """Write the types to standard output; nothing, and exit code 1, if it is not only types."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     asked = orjson.loads(sys.stdin.buffer.read())
-    resource.setrlimit(resource.RLIMIT_CPU, (asked["seconds"], asked["seconds"] + 1))
+    apart.limit(seconds=asked["seconds"])
     written = write_types(asked["schema"], asked["name"])
     if not is_only_types(written):
         sys.exit("What was generated is more than types.")

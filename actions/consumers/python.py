@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 
 import orjson
 
 from config.errors import BusyError, RuleError
+from runtime import apart
 from runtime.seats import Seats
 
-ROOT = Path(__file__).parent.parent.parent
 # Of processor time; by the clock, a busy machine may take longer.
 SECONDS = 10
 SECONDS_TO_WAIT = 25
@@ -44,16 +41,9 @@ def write_python(schema: bytes, name: str, heading: Iterable[str], org_id: int) 
 def _generate(schema: bytes, name: str) -> str:
     asked = b'{"schema":%b,"name":%b,"seconds":%d}' % (schema, orjson.dumps(name), SECONDS)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "actions.consumers.generator"],
-            cwd=ROOT,
-            input=asked,
-            capture_output=True,
-            timeout=SECONDS_TO_WAIT,
-            check=True,
-        )
-    except subprocess.TimeoutExpired as error:
+        told = apart.run("actions.consumers.generator", asked, seconds=SECONDS_TO_WAIT)
+    except apart.LateError as error:
         raise BusyError(BUSY, retry_after=5) from error
-    except subprocess.CalledProcessError as error:
+    except apart.EndedError as error:
         raise UnwritableError("Its types are too many or too intricate to be written.") from error
-    return done.stdout.decode()
+    return told.decode()

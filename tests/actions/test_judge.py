@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import sys
 import time
 
@@ -148,7 +149,7 @@ def test_after_the_deadline_only_what_is_quick_is_judged(payload, codes):
 )
 def test_the_process_tells_the_first_fault_before_all(monkeypatch, schema, lines):
     case = {"dialect": validation.DEFAULT_DIALECT, "schema": schema, "payload": 1}
-    monkeypatch.setattr(judge.resource, "setrlimit", lambda *_: None)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(orjson.dumps(case))))
     told = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(told))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def test_what_there_is_no_time_left_for_is_indeterminate(left):
 
 def test_the_process_reads_a_case_and_writes_its_report(monkeypatch):
     case = {"old": TEXT, "new": NUMBER, "direction": "backward", "open_content": "strict"}
-    monkeypatch.setattr(apart.resource, "setrlimit", lambda *_: None)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(case)))
     monkeypatch.setattr(sys, "stdout", told := io.StringIO())
 

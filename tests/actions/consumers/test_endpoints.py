@@ -93,7 +93,7 @@ def test_where_the_time_is_over_there_are_as_many_as_were_made(api, ship, monkey
     def end_early(*args, **options):
         raise subprocess.CalledProcessError(-24, "python", b'{"payload":1}\n{"payl')
 
-    monkeypatch.setattr(examples.subprocess, "run", end_early)
+    monkeypatch.setattr(subprocess, "run", end_early)
 
     told = api.data(api.get(path_to(ship, "examples")))
 
@@ -108,7 +108,7 @@ def test_what_is_not_whole_is_neither_kept_nor_tagged(api, ship, monkeypatch, ca
         raise subprocess.CalledProcessError(1, cmd, b"", b"Traceback: it fell over")
 
     with monkeypatch.context() as failing:
-        failing.setattr(examples.subprocess, "run", fail)
+        failing.setattr(subprocess, "run", fail)
         for offer in ("examples", "markdown"):
             cut_short = api.get(path_to(ship, offer))
             assert (cut_short.status_code, cut_short.has_header("ETag")) == (200, False)

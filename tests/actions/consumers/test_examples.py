@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import sys
 
 import orjson
@@ -88,7 +89,7 @@ def test_valid_ones_are_valid_and_others_are_not(name):
 
 def test_the_process_writes_one_a_line(monkeypatch):
     asked = {"schema": SCHEMA, "dialect": validation.DEFAULT_DIALECT, "take": 3, "seconds": 1}
-    monkeypatch.setattr(examples.resource, "setrlimit", lambda *_: None)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(orjson.dumps(asked))))
     told = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(told))
