@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.conf import settings
 
 from config.errors import BusyError, RuleError
 from destinations import keys, kinds
 from destinations.attempts import Attempt
 from destinations.models import Destination, Kind
 from destinations.outcomes import Outcome, Verdict
-from destinations.outward import outbound
+from destinations.outward import errands
 from destinations.outward.clients import Clients
 from runtime.seats import Seats
 
@@ -49,14 +47,6 @@ class Trial:
         """The start of what was answered, as text; None where nothing was."""
         start = self.outcome.answer[:SHOWN_BYTES].decode("utf-8", "replace")
         return start.replace("\0", "\ufffd") or None
-
-
-class Unwaited(ThreadPoolExecutor):
-    """Threads that nobody waits for at the end: a name server may be silent for long."""
-
-    def shutdown(self, *_: Any, **__: Any) -> None:
-        """End those that have nothing to do."""
-        super().shutdown(wait=False, cancel_futures=True)
 
 
 def try_destination(
@@ -101,13 +91,9 @@ def run(attempt: Attempt, seconds: float) -> Outcome:
 
 
 async def _deliver(attempt: Attempt, seconds: float) -> Outcome:
-    asyncio.get_running_loop().set_default_executor(Unwaited(4, thread_name_prefix="trial"))
     try:
         async with (
-            asyncio.timeout(seconds + GRACE_SECONDS),
-            outbound.open_session(
-                allow_private=settings.ALLOW_PRIVATE_NETWORKS, connections=4
-            ) as session,
+            errands.opened(seconds=seconds + GRACE_SECONDS, connections=4) as session,
             Clients(session) as clients,
         ):
             return await kinds.deliver(attempt, clients)

@@ -62,6 +62,7 @@ class _Bundle:
         old = self._dialect is not None and bool(_OLD.match(self._dialect))
         self._container = "definitions" if old else "$defs"
         self._names: dict[tuple[Document, str], str] = {(entry.document, entry.at): ""}
+        self._taken: set[str] = set()
         self._left: deque[tuple[str, Target]] = deque()
 
     def make(self) -> dict[str, Any]:
@@ -123,10 +124,10 @@ class _Bundle:
         """One that nothing else has: what it is called where it stands, or that of its file."""
         said = (target.at or target.document.path.partition(".")[0]).rpartition("/")[2]
         wanted = _UNFIT.sub("_", said) or "schema"
-        taken = set(self._names.values())
         name, number = wanted, 2
-        while f"/{self._container}/{name}" in taken:
+        while name in self._taken:
             name, number = f"{wanted}_{number}", number + 1
+        self._taken.add(name)
         return name
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
-from django.conf import settings
 
 from bundles.reading.faults import MAX_BYTES
 from config.commands import UnableError
-from destinations import trials
-from destinations.outward import outbound
+from destinations.outward import errands, outbound
 
 SECONDS = 60.0
 _HEADERS = {"Accept": "application/json, application/yaml, */*;q=0.5"}
@@ -36,12 +34,8 @@ def download(url: str, *, seconds: float = SECONDS) -> bytes:
 
 
 async def _download(url: str, seconds: float) -> bytes:
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(trials.Unwaited(1, thread_name_prefix="download"))
-    private = settings.ALLOW_PRIVATE_NETWORKS
     async with (
-        asyncio.timeout(seconds),
-        outbound.open_session(allow_private=private, connections=1) as session,
+        errands.opened(seconds=seconds, connections=1) as session,
         outbound.call(session, "GET", url, headers=_HEADERS, body=None) as response,
     ):
         if 300 <= response.status < 400:

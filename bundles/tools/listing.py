@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import aiohttp
-from django.conf import settings
 
 from config.commands import UnableError
 from destinations import trials
@@ -17,7 +16,7 @@ from destinations.keys import Keys
 from destinations.mcp.line import Reply, ToolCall
 from destinations.mcp.protocol import TooLargeError
 from destinations.mcp.sessions import Server
-from destinations.outward import outbound
+from destinations.outward import errands, outbound
 from destinations.outward.clients import Clients
 
 SECONDS = 60.0
@@ -50,12 +49,8 @@ def list_tools(endpoint: str, keys: Keys, *, seconds: float = SECONDS) -> list[A
 
 
 async def _list(attempt: Attempt, seconds: float) -> list[Any] | Reply:
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(trials.Unwaited(2, thread_name_prefix="tools"))
-    private = settings.ALLOW_PRIVATE_NETWORKS
     async with (
-        asyncio.timeout(seconds),
-        outbound.open_session(allow_private=private, connections=2) as session,
+        errands.opened(seconds=seconds, connections=2) as session,
         Clients(session) as clients,
     ):
         server = Server(session, attempt.config["endpoint"])
