@@ -17,6 +17,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
+from config.errors import split_pointer
+
 # Lists that every value is compared with, and what a regular expression cannot do in one go.
 _UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 _LISTS = ("enum", "required", "dependentRequired", "dependencies")
@@ -307,10 +309,10 @@ class _Document:
         if fragment and not fragment.startswith("/"):
             return self._named.get(f"{uri}#{fragment}", ((), None))
         path, node = self._named.get(uri, ((), None))
-        for part in unquote(fragment).split("/")[1:]:
-            key: str | int = part.replace("~1", "/").replace("~0", "~")
+        for part in split_pointer(unquote(fragment)):
+            key: str | int = part
             if isinstance(node, list):
-                key = int(key) if str(key).isdecimal() else -1
+                key = int(part) if part.isdecimal() else -1
                 node = node[key] if 0 <= key < len(node) else None
             else:
                 node = node.get(key) if isinstance(node, dict) else None

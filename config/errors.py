@@ -102,3 +102,8 @@ class RuleError(DomainError):
 def pointer(path: Sequence[str | int]) -> str:
     """The JSON Pointer (RFC 6901) of a path of keys and indexes."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def split_pointer(pointer: str | None) -> list[str]:
+    """The parts of a JSON Pointer (RFC 6901): keys, and indexes as they are written."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in (pointer or "").split("/")[1:]]

@@ -26,7 +26,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
-from config.errors import ConflictError, DomainError, Fault
+from config.errors import ConflictError, DomainError, Fault, split_pointer
 
 SHOWN_CHARACTERS = 100_000
 MAX_DIGITS = 19  # 10**18 and beyond may not fit a bigint
@@ -50,11 +50,6 @@ def tag_badges(tags: dict[str, str] | None) -> SafeString | str:
     """Tags as grey labels."""
     text = " ".join(f"{key}={value}" for key, value in sorted((tags or {}).items()))
     return format_html('<span class="waybill-tags">{}</span>', text) if text else "-"
-
-
-def split_pointer(pointer: str | None) -> list[str]:
-    """The keys of a JSON Pointer (RFC 6901)."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in (pointer or "").split("/")[1:]]
 
 
 def is_row_id(text: str) -> bool:

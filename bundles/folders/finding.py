@@ -14,7 +14,7 @@ from bundles.documents import LeftOut
 from bundles.folders import registries
 from bundles.folders.references import Document, Documents, SkippedError, resolve_pointer
 from bundles.reading import Budget, Source
-from config.errors import pointer
+from config.errors import pointer, split_pointer
 
 OPENAPI_3_0 = "http://json-schema.org/draft-04/schema#"
 OPENAPI_3_1 = "https://json-schema.org/draft/2020-12/schema"
@@ -178,7 +178,7 @@ def _fields(document: Document, at: str) -> dict[str, str]:
     # Of a list's item that is a reference, the name of what it refers to.
     reference = schema.get("$ref")
     named = reference if isinstance(reference, str) and at.rpartition("/")[2].isdecimal() else at
-    name = named.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    name = split_pointer("/" + named.rpartition("/")[2])[0]
     stem = PurePosixPath(path).name
     fields = {
         "path": path.replace("/", "."),

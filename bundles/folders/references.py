@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urldefrag, urljoin
 
-from config.errors import pointer
+from config.errors import pointer, split_pointer
 
 ROOT = "file:///"
 # These hold schemas by name: their keys are no keywords.
@@ -105,8 +105,7 @@ def _go_on(target: Target | None, fragment: str) -> Target | None:
 
 def resolve_pointer(value: Any, at: str) -> Any:
     """What a JSON Pointer leads to; None where it is nothing."""
-    for part in at.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
+    for key in split_pointer(at):
         if isinstance(value, list):
             value = value[int(key)] if key.isdecimal() and int(key) < len(value) else None
         else:

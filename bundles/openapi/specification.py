@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from bundles.openapi.faults import Path, UnconvertibleError, UnusableError
-from config.errors import pointer
+from config.errors import pointer, split_pointer
 
 VERSIONS = ("3.0", "3.1", "3.2")
 _SHOWN = 100
@@ -64,13 +64,13 @@ class Specification:
 
     def _walk(self, start: Path, fragment: str) -> Place | None:
         """What a JSON Pointer leads to, in a part of the document; an anchor is there already."""
-        parts = unquote(fragment).split("/")[1:] if fragment.startswith("/") else []
+        parts = split_pointer(unquote(fragment)) if fragment.startswith("/") else []
         value: Any = self.value
         path = start
         for part in start:
             value = value[part]
         for part in parts:
-            key: str | int = part.replace("~1", "/").replace("~0", "~")
+            key: str | int = part
             if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
                 key = int(part)
             elif not isinstance(value, dict) or key not in value:

@@ -18,7 +18,7 @@ from unfold.widgets import (
 )
 
 from config import strictjson, validation
-from config.errors import DomainError, Fault
+from config.errors import DomainError, Fault, split_pointer
 from destinations import kinds
 from destinations.admin import jsonforms, secret_forms
 from destinations.credentials import SHAPES
@@ -26,7 +26,7 @@ from destinations.kinds import KINDS
 from destinations.models import Credential, CredentialType, Destination, Kind
 from destinations.schemas import TAGS
 from orgs.models import SigningKey
-from orgs.windows import ServiceForm, split_pointer
+from orgs.windows import ServiceForm
 
 Judge = Callable[[Any], list[Fault]]
 

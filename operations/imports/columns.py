@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from config.errors import BadRequestError, Fault, pointer
+from config.errors import BadRequestError, Fault, pointer, split_pointer
 from config.validation import MAX_FAULTS
 from operations.imports.cells import NONE, Cell, make_cell
 from operations.imports.shapes import Shapes
@@ -119,8 +119,7 @@ class _Layout:
             return self._walk(name.split("."), is_asked=False)
         if text and not text.startswith("/"):
             return f"{text!r} is no JSON Pointer: it begins with a slash."
-        parts = [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
-        return self._walk(parts, is_asked=asked is not None)
+        return self._walk(split_pointer(text), is_asked=asked is not None)
 
     def _walk(self, parts: Sequence[str], *, is_asked: bool) -> tuple[Path, Any] | str:
         if len(parts) > MAX_PATH:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from jsonschema_rs import ValidationError
 
 from config import validation
+from config.errors import split_pointer
 
 Types = frozenset[str]
 NUMBERS = frozenset({"integer", "number"})
@@ -108,8 +109,7 @@ class Shapes:
     def _find(self, pointer: str) -> Any:
         """What a pointer leads to; True, which says nothing, for a name."""
         found = self.root
-        for part in unquote(pointer).split("/")[1:] if pointer.startswith("/") else ():
-            key = part.replace("~1", "/").replace("~0", "~")
+        for key in split_pointer(unquote(pointer)) if pointer.startswith("/") else ():
             found = found[int(key)] if isinstance(found, list) else found[key]
         return found if pointer.startswith("/") or not pointer else True
 
