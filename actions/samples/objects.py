@@ -48,6 +48,8 @@ class Object:
         self.avoided: set[str] = set()
         self.least, self.most = 0, MAX_NAMES
         self._dependencies: list[Demand] = []
+        # The plainest value of each name, as long as the rules for them are the same.
+        self._plain: dict[str, Any] = {}
         self._heed(demands)
 
     def _heed(self, demands: Iterable[Demand]) -> None:
@@ -55,8 +57,10 @@ class Object:
             match demand.kind:
                 case "properties":
                     self.rules.append(demand.data)
+                    self._plain = {}
                 case "propertyNames":
                     self.names.append(demand.data)
+                    self._plain = {}
                 case "required":
                     self.required[demand.data] = None
                 case "dependency":
@@ -136,13 +140,13 @@ class Object:
     def _put(self, built: dict[str, Any], name: str, fixed: Mapping[str, Any]) -> bool:
         if name in fixed:
             built[name] = fixed[name]
-            return True
-        if not self.is_allowed(name):
-            return False
-        for value in self._source.find(self.at(name), self._depth + 1):
-            built[name] = value
-            return True
-        return False
+        elif name in self._plain:
+            built[name] = self._plain[name]
+        elif self.is_allowed(name):
+            for value in self._source.find(self.at(name), self._depth + 1):
+                built[name] = self._plain[name] = value
+                break
+        return name in built
 
     def _follow(self, name: str, heeded: set[str]) -> list[str]:
         """What else has to be there because this is."""
@@ -198,8 +202,8 @@ class Object:
     def _fresh(self, **how: Any) -> Iterator[dict[str, Any]]:
         # What building heeds beside, because a property is there, is forgotten again.
         kept = self.rules[:], self.names[:], dict(self.required), self._dependencies[:]
-        limits = self.least, self.most
+        limits, plain = (self.least, self.most), self._plain
         built = list(self.build(**how))
         self.rules, self.names, self.required, self._dependencies = kept
-        self.least, self.most = limits
+        (self.least, self.most), self._plain = limits, plain
         yield from built

@@ -258,8 +258,7 @@ for _ in range(60):
 def test_a_schema_that_nobody_would_write_takes_a_moment(schema):
     began = time.process_time()
     generate(schema, limit=50)
-    # It is the steps that are bounded: of processor time, coverage takes more than its half.
-    assert time.process_time() - began < 15
+    assert time.process_time() - began < 5
 
 
 @settings(max_examples=80, deadline=None)
