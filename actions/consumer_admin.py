@@ -50,7 +50,7 @@ class OffersAdmin:
     )
     def show_documentation(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The page of Markdown."""
-        return self._show(request, object_id, lambda one: offers.make_page(one).text)
+        return self._show(request, object_id, make_page)
 
     def _show(self: Any, request: HttpRequest, object_id: str, make: Any) -> HttpResponse:
         definition = self.get_object(request, object_id)
@@ -64,6 +64,11 @@ class OffersAdmin:
         except DomainError as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:actions_actiondefinition_change", object_id)
+
+
+def make_page(definition: ActionDefinition) -> str:
+    """The page as the API gives it."""
+    return offers.draft_page(definition).finish().text
 
 
 def make_examples(definition: ActionDefinition) -> str:

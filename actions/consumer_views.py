@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from actions import schemas
+from actions import schemas, services
 from actions.consumers import offers
 from actions.models import ActionDefinition
 from config import paging
@@ -39,8 +39,8 @@ class OfferView(OrgView):
     tag = "actions"
 
     def find_definition(self, id: int) -> ActionDefinition:
-        """The definition, with its links and names."""
-        rows = ActionDefinition.objects.prefetch_related("links__destination", "names")
+        """The definition `with_links`."""
+        rows = services.with_links(ActionDefinition.objects.all())
         definition: ActionDefinition = self.find_row(rows, id)
         return definition
 
@@ -139,19 +139,20 @@ class MarkdownView(OfferView):
     @operation(
         summary="Fetch the documentation of an action definition",
         description="A page of Markdown for people: versions, properties, an example, and how to "
-        "send it. What tenants wrote stands in it as text, without markup." + TAGGED,
+        "send it. Where no example is made soon, it says so, and is without. What tenants wrote "
+        "stands in it as text, without markup." + TAGGED,
         data=TEXT,
         media_type=MARKDOWN,
     )
     def get(self, request: Request, org_id: int, id: int) -> HttpResponseBase:
         """The page."""
-        definition = self.find_definition(id)
+        draft = offers.draft_page(self.find_definition(id))
 
         def write() -> tuple[HttpResponseBase, bool]:
-            page = offers.make_page(definition)
+            page = draft.finish()
             return text(page.text, MARKDOWN), page.is_whole
 
-        return self.answer(request, offers.tag_of_page(definition), write)
+        return self.answer(request, draft.tag, write)
 
 
 def text(written: str, media_type: str) -> HttpResponse:

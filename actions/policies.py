@@ -7,14 +7,19 @@ that were judged.
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import orjson
+
 from actions import compatibility
-from actions.compatibility import Direction, Finding, Kind, OpenContent, Verdict
+from actions.compatibility import Direction, Finding, Kind, OpenContent, Policy, Verdict
 from actions.models import ActionDefinition
 from config.errors import BusyError, ConflictError, Fault
 from config.validation import MAX_FAULTS
@@ -23,6 +28,8 @@ from runtime.seats import Seats
 
 # For all the versions that one is judged beside.
 SECONDS = 15.0
+# Stored contracts that are in memory at once: each may be large.
+READ_AT_ONCE = 20
 # From the worst to the best.
 VERDICTS = (Verdict.INCOMPATIBLE, Verdict.INDETERMINATE, Verdict.COMPATIBLE)
 CODES = {
@@ -39,7 +46,7 @@ UNTOLD = "It cannot be told whether the two contracts are compatible."
 class Terms:
     """The policy of a variant, and how strictly an added property is judged."""
 
-    policy: compatibility.Policy = compatibility.Policy.NONE
+    policy: Policy = Policy.NONE
     open_content: OpenContent = OpenContent.STRICT
 
 
@@ -67,9 +74,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A stored version, and how the one that was judged stands to it."""
+    """A version, and how the one that was judged stands to it; without an id it is to be stored
+    together with that one."""
 
-    definition_id: int
+    definition_id: int | None
     version: int
     report: compatibility.Report
 
@@ -105,7 +113,9 @@ class Judgement:
         code = CODES[verdict]
         for one in self.judged:
             if one.report.verdict is verdict:
-                beside = {"version": one.version, "action_definition_id": str(one.definition_id)}
+                beside: dict[str, Any] = {"version": one.version}
+                if one.definition_id is not None:
+                    beside["action_definition_id"] = str(one.definition_id)
                 found = [finding for finding in one.report.findings if finding.kind is kind]
                 for finding in found:
                     at = f"/schema{self._point(one, finding)}"
@@ -127,19 +137,45 @@ def read(versions: Any, policy: str | None, open_content: str | None) -> Terms:
     another one is being rolled out, comes behind it.
     """
     stored = versions.order_by("id").values_list("compatibility", "open_content").first()
-    held = stored or (compatibility.Policy.NONE, OpenContent.STRICT)
-    return Terms(compatibility.Policy(policy or held[0]), OpenContent(open_content or held[1]))
+    held = stored or (Policy.NONE, OpenContent.STRICT)
+    return Terms(Policy(policy or held[0]), OpenContent(open_content or held[1]))
 
 
 def find_beside(versions: Any, number: int, terms: Terms) -> tuple[int, ...]:
     """The ids of the live versions that one of this number has to be compatible with."""
     if terms.policy.direction is None:
         return ()
-    most = None if terms.policy.transitive else 1
-    lower = versions.live().filter(version__lt=number).order_by("-version")
-    higher = versions.live().filter(version__gt=number).order_by("version")
-    ids = (rows.values_list("id", flat=True)[:most] for rows in (lower, higher))
-    return tuple(one for found in ids for one in found)
+    ids = dict(versions.live().order_by("version").values_list("version", "id"))
+    return tuple(ids[other] for other in choose_beside(list(ids), number, terms.policy))
+
+
+def choose_beside(live: Sequence[int], number: int, policy: Policy) -> tuple[int, ...]:
+    """Of the numbers of live versions, in their order, those that one of this number has to be
+    compatible with: first the ones below it, the nearest one first, then those above it."""
+    if policy.direction is None:
+        return ()
+    below, above = bisect_left(live, number), bisect_right(live, number)
+    if policy.transitive:
+        return (*reversed(live[:below]), *live[above:])
+    return (*live[max(below - 1, 0) : below], *live[above : above + 1])
+
+
+class StoredSchemas:
+    """The contracts of stored versions, some in one query: they are asked for in this order, and
+    those that are not asked for are passed over."""
+
+    def __init__(self, ids: Iterable[int]) -> None:
+        self._ids = iter(ids)
+        self._read: dict[int, bytes] = {}
+
+    def read(self, definition_id: int) -> Any:
+        """The contract of this version."""
+        if definition_id not in self._read:
+            ahead = itertools.dropwhile(lambda one: one != definition_id, self._ids)
+            some = tuple(itertools.islice(ahead, READ_AT_ONCE))
+            rows = ActionDefinition.objects.filter(pk__in=some)
+            self._read = dict(rows.values_list("pk", "schema"))
+        return orjson.loads(self._read[definition_id])
 
 
 class Comparisons:
@@ -154,6 +190,11 @@ class Comparisons:
         self._deadline = deadline
         self._made: dict[tuple[bytes, bool], compatibility.Report] = {}
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time left for any of them."""
+        return time.monotonic() >= self._deadline
+
     def compare(
         self, digest: bytes, read: Callable[[], Any], *, is_newer: bool
     ) -> compatibility.Report:
@@ -162,6 +203,8 @@ class Comparisons:
         The schema is read where it is wanted, and not kept, for each may be large.
         """
         if (digest, is_newer) not in self._made:
+            if self.is_over:
+                return compatibility.TOO_LATE
             other = read()
             old, new = (other, self._schema) if is_newer else (self._schema, other)
             with slots.left():
@@ -191,15 +234,20 @@ def judge(asked: Asked, place: Place) -> Judgement:
         return Judgement(asked, place, ())
     deadline = time.monotonic() + SECONDS
     comparisons = Comparisons(asked.schema, direction, place.terms.open_content, deadline)
+    others = ActionDefinition.objects.only("version", "schema_digest").in_bulk(place.beside)
+    stored = StoredSchemas(place.beside)
     with seated(asked.org_id):
-        judged = tuple(_judge(place, one, comparisons) for one in place.beside)
+        judged = tuple(_judge(place, others[one], comparisons, stored) for one in place.beside)
     return Judgement(asked, place, judged)
 
 
-def _judge(place: Place, other_id: int, comparisons: Comparisons) -> Judged:
-    other = ActionDefinition.objects.only("version", "schema_digest").get(pk=other_id)
+def _judge(
+    place: Place, other: ActionDefinition, comparisons: Comparisons, stored: StoredSchemas
+) -> Judged:
     # A version in between is the new one for those below it, and the old one for those above.
     report = comparisons.compare(
-        bytes(other.schema_digest), other.read_schema, is_newer=other.version < place.number
+        bytes(other.schema_digest),
+        partial(stored.read, other.pk),
+        is_newer=other.version < place.number,
     )
     return Judged(other.pk, other.version, report)

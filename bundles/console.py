@@ -7,8 +7,9 @@ from abc import abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from rich.console import Console
 from rich.text import Text
@@ -16,6 +17,7 @@ from rich.tree import Tree
 
 from bundles import plans, services
 from bundles.documents import LeftOut
+from bundles.planning.policies import Judge
 from bundles.planning.steps import (
     CREATE,
     DESTINATION,
@@ -28,10 +30,18 @@ from bundles.planning.steps import (
     published,
 )
 from bundles.plans import Plan
-from config.commands import Exit, TeachingCommand, UnableError, printable
+from bundles.services import PartlyAppliedError
+from config import commands
+from config.commands import Exit, TeachingCommand, UnableError, printable, tell_fault
 from config.errors import DomainError
 from orgs.console import find_org
+from orgs.models import Organization
 
+EXIT_CODES = f"""{commands.EXIT_CODES.rstrip()}
+  4    stopped between batches, of which there are some above 10,000 changes: those that are
+       committed stay, how many is told, and the same command goes on from there
+"""
+REFUSED = "The database did not take it"
 COLORS = {CREATE: "green", UPDATE: "yellow", KEEP: "dim", PRUNE: "red"}
 TITLES = {DESTINATION: "destinations", "action": "actions"}
 # Of a value that changes, so much is shown.
@@ -41,28 +51,22 @@ MOST_CHARACTERS = 60
 class Places(Protocol):
     """Where what was read stands."""
 
-    def place(self, pointer: str) -> str:
-        """File and line of a JSON Pointer, like `bundle.yaml:12`."""
-
-
-@runtime_checkable
-class PlacesAtOnce(Protocol):
-    """The same of many pointers in one go, where that is quicker."""
-
     def places(self, pointers: Iterable[str]) -> list[str]:
-        """The places, in the order of the pointers."""
+        """File and line of each JSON Pointer, like `bundle.yaml:12`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What a command has read: the document to import, and what of its source is not in it.
 
-    `source` tells where the document's pointers stand; None where they stand nowhere.
+    `source` tells where the document's pointers stand; None where they stand nowhere. `room` are
+    the bytes of memory that reading has left, where they are counted.
     """
 
     document: dict[str, Any]
     left_out: Sequence[LeftOut] = ()
     source: Places | None = None
+    room: int | None = None
 
 
 class ImportCommand(TeachingCommand):
@@ -74,6 +78,11 @@ class ImportCommand(TeachingCommand):
     """
 
     prunes = False
+    _done = "Nothing was changed."
+
+    def tell_done(self) -> str:
+        """Whether it was applied."""
+        return self._done
 
     @abstractmethod
     def add_source(self, parser: ArgumentParser) -> None:
@@ -110,37 +119,48 @@ class ImportCommand(TeachingCommand):
         """Plan, show, ask, apply, sum up."""
         org = find_org(options["org"])
         imported = self.read_document(options)
-        try:
-            plan = plans.plan(
-                org=org,
-                document=imported.document,
-                prune=options.get("prune", False),
-                force=options.get("force", False),
-                allow_indeterminate=options["allow_indeterminate"],
-            )
-        except DomainError as error:
-            raise self._placed(error, imported.source) from error
+        plan = self._plan(org, imported, options)
         if not options["json"]:
             self._show(plan, imported, verbose=options["verbose"])
+            # What nobody could be shown is not done.
+            self.stdout.flush()
         changes = plan.changes
         if options["dry_run"]:
             self._tell(plan, imported, options, applied=False)
             return Exit.CHANGES if changes else Exit.DONE
         self._ask(plan, options)
         self._apply(plan, imported.source)
+        self._done = f"Done all the same: {_sum_up(plan)}."
         self._tell(plan, imported, options, applied=True)
         return Exit.DONE
+
+    def _plan(self, org: Organization, imported: Imported, options: Mapping[str, Any]) -> Plan:
+        allowing = options["allow_indeterminate"]
+        try:
+            return plans.plan(
+                org=org,
+                document=imported.document,
+                prune=options.get("prune", False),
+                force=options.get("force", False),
+                room=imported.room,
+                judge=Judge(org.pk, allow_indeterminate=allowing, over=self._compare),
+            )
+        except DomainError as error:
+            raise self._placed(error, imported.source) from error
+
+    def _compare(self, judged: Sequence[Any]) -> Iterator[Any]:
+        """What is judged, however long that takes: how far it has come is shown."""
+        if judged:
+            with self.progress("Comparing", len(judged)) as steps:
+                yield from steps.over(judged)
 
     def _placed(self, error: DomainError, source: Places | None) -> DomainError:
         """The error whose faults name file and line before the pointer."""
         if source is None:
             return error
         pointers = [fault.pointer or "" for fault in error.faults]
-        if isinstance(source, PlacesAtOnce):
-            places = source.places(pointers)
-        else:
-            places = [source.place(pointer) for pointer in pointers]
-        told = (": ".join(filter(None, pair)) for pair in zip(places, pointers, strict=True))
+        pairs = zip(source.places(pointers), pointers, strict=True)
+        told = (": ".join(filter(None, pair)) for pair in pairs)
         faults = [replace(fault, pointer=at) for fault, at in zip(error.faults, told, strict=True)]
         return type(error).of(faults)
 
@@ -149,7 +169,8 @@ class ImportCommand(TeachingCommand):
         pruned = plan.count(PRUNE)
         if not pruned or options.get("yes"):
             return
-        if not sys.stdin.isatty() or options["json"]:
+        # It is None where standard input is closed.
+        if sys.stdin is None or not sys.stdin.isatty() or options["json"]:
             raise UnableError(
                 f"{pruned:,} would be deleted, and there is nobody to ask: say --yes, or look "
                 "with --dry-run first."
@@ -169,7 +190,16 @@ class ImportCommand(TeachingCommand):
         except DomainError as error:
             raise self._placed(error, source) from error
         except DatabaseError as error:
-            raise UnableError(f"The database did not take it: {error}") from error
+            raise UnableError(f"{REFUSED}: {error}") from error
+        except PartlyAppliedError as error:
+            told = self._tell_cause(error.__cause__, source)
+            raise CommandError(f"{told}\n{error}", returncode=Exit.PARTLY) from error
+
+    def _tell_cause(self, cause: BaseException | None, source: Places | None) -> str:
+        """What stopped it between its batches."""
+        if isinstance(cause, DomainError):
+            return "\n".join(map(tell_fault, self._placed(cause, source).faults))
+        return printable(f"{REFUSED}: {cause}")
 
     def _show(self, plan: Plan, imported: Imported, *, verbose: bool) -> None:
         stream: Any = getattr(self.stdout, "_out", self.stdout)
@@ -187,20 +217,23 @@ class ImportCommand(TeachingCommand):
     def _tell(
         self, plan: Plan, imported: Imported, options: Mapping[str, Any], *, applied: bool
     ) -> None:
-        counts = {
-            "created": plan.count(CREATE),
-            "updated": plan.count(UPDATE),
-            "kept": plan.count(KEEP),
-            "pruned": plan.count(PRUNE),
-        }
         if options["json"]:
             steps = [preview(step) for step in plan.steps if options["verbose"] or step.op != KEEP]
             left_out = [one.as_dict() for one in imported.left_out]
-            self.tell_json({"applied": applied, **counts, "steps": steps, "left_out": left_out})
+            told = {"applied": applied, **_count(plan), "steps": steps, "left_out": left_out}
+            self.tell_json(told)
             return
-        told = ", ".join(f"{number:,} {name}" for name, number in counts.items())
         left = f", {len(imported.left_out):,} left out" if imported.left_out else ""
-        self.stdout.write(f"{'Done' if applied else 'It would be'}: {told}{left}.")
+        self.stdout.write(f"{'Done' if applied else 'It would be'}: {_sum_up(plan)}{left}.")
+
+
+def _count(plan: Plan) -> dict[str, int]:
+    named = {"created": CREATE, "updated": UPDATE, "kept": KEEP, "pruned": PRUNE}
+    return {name: plan.count(op) for name, op in named.items()}
+
+
+def _sum_up(plan: Plan) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in _count(plan).items())
 
 
 def grow_tree(title: str, steps: Sequence[Step]) -> Tree:

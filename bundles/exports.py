@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import quote
+from typing import Any
 
 import orjson
 from django.db import connection, transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast, Length
 
 from actions.models import ActionDefinition
-from actions.services import MOMENTS, with_links
+from actions.services import MOMENTS, POLICY, with_links
 from bundles.documents import FORMAT
+from bundles.files import name_file
 from bundles.reading import dump
+from bundles.reading.writing import Format
 from destinations.models import Destination
 from orgs.models import Organization
 
+# So many definitions are read at once, or fewer whose contracts are so long together.
 READ_AT_ONCE = 500
-# Below what any file system takes.
-LONGEST_NAME = 150
-Format = Literal["json", "yaml"]
-FOLDERS = ("actions", "destinations")
-SUFFIXES: dict[str, Format] = {".json": "json", ".yaml": "yaml"}
-# What an exported file begins with.
-STARTS = {".json": b'{\n  "waybill": %d,' % FORMAT, ".yaml": b"waybill: %d\n" % FORMAT}
+MOST_CHARACTERS = 4_000_000
+# Where a line begins that has something on it.
+LINE = re.compile(r"^(?=.)", re.MULTILINE)
+Action = tuple[dict[str, Any], Iterator[dict[str, Any]]]
 
 
 def export(org: Organization) -> dict[str, Any]:
     """All of it as one document."""
     with snapshot():
-        return read_head(org) | {"actions": list(read_actions(org))}
+        actions = [head | {"versions": list(versions)} for head, versions in read_actions(org)]
+        return read_head(org) | {"actions": actions}
 
 
 @contextmanager
@@ -47,6 +47,11 @@ def snapshot() -> Iterator[None]:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield
+
+
+def count(org: Organization) -> int:
+    """How many definitions are in it, each version one."""
+    return ActionDefinition.objects.of_org(org.pk).count()
 
 
 def read_head(org: Organization) -> dict[str, Any]:
@@ -63,19 +68,39 @@ def read_head(org: Organization) -> dict[str, Any]:
     }
 
 
-def read_actions(org: Organization) -> Iterator[dict[str, Any]]:
-    """The actions of the document, one by one."""
-    rows = with_links(ActionDefinition.objects.of_org(org.pk).order_by("variant", "version"))
-    found = rows.iterator(chunk_size=READ_AT_ONCE)
-    for variant, grouped in itertools.groupby(found, key=lambda row: row.variant):
-        versions = list(grouped)
-        yield {
-            "variant": variant,
-            "requires_approval": versions[0].requires_approval,
-            "compatibility": versions[0].compatibility,
-            "open_content": versions[0].open_content,
-            "versions": [_show_version(row) for row in versions],
-        }
+def read_actions(org: Organization) -> Iterator[Action]:
+    """The actions of the document, one by one: without their versions, and those one by one.
+
+    The versions are gone when the next action is asked for.
+    """
+    for variant, grouped in itertools.groupby(_read_rows(org), key=lambda row: row.variant):
+        rows = iter(grouped)
+        first = next(rows)
+        policy = {name: getattr(first, f"variant_{name}") for name in POLICY}
+        head = {"variant": variant, "requires_approval": first.requires_approval, **policy}
+        yield head, map(_show_version, itertools.chain([first], rows))
+
+
+def _read_rows(org: Organization) -> Iterator[ActionDefinition]:
+    """The definitions in their order, of which few are in memory where they are large."""
+    ordered = ActionDefinition.objects.of_org(org.pk).order_by("variant", "version")
+    sized = ordered.values_list("pk", Length(Cast("schema", TextField())))
+    for keys in _portion(sized.iterator()):
+        yield from with_links(ordered.filter(pk__in=keys))
+
+
+def _portion(sized: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """The keys, as many together as are read at once."""
+    keys: list[int] = []
+    left = MOST_CHARACTERS
+    for key, size in sized:
+        if keys and (size > left or len(keys) == READ_AT_ONCE):
+            yield keys
+            keys, left = [], MOST_CHARACTERS
+        keys.append(key)
+        left -= size
+    if keys:
+        yield keys
 
 
 def write(org: Organization, format: Format) -> Iterator[str]:
@@ -83,77 +108,72 @@ def write(org: Organization, format: Format) -> Iterator[str]:
     with snapshot():
         head, actions = dump(read_head(org), format), read_actions(org)
         if format == "json":
-            yield head.removesuffix("\n}\n") + ',\n  "actions": [\n'
+            yield head.removesuffix("\n}\n") + ',\n  "actions": ['
             for index, action in enumerate(actions):
-                yield (",\n" if index else "") + dump(action, format).removesuffix("\n")
+                yield ",\n" if index else "\n"
+                yield from _write_json(action)
             yield "\n  ]\n}\n"
             return
         yield head
         first = next(actions, None)
-        yield "actions: []\n" if first is None else "actions:\n" + dump([first], format)
-        for action in actions:
-            yield dump([action], format)
+        yield "actions: []\n" if first is None else "actions:\n"
+        for action in itertools.chain([first] if first else [], actions):
+            yield from _write_yaml(action)
 
 
-def write_folder(org: Organization, folder: Path, format: Format) -> Iterator[Path]:
-    """Write a file for each action and destination, and one that names the credentials.
+def write_files(org: Organization, format: Format) -> Iterator[tuple[str, Iterable[str]]]:
+    """The same as files of a folder, each with its text: one for each action and destination.
 
-    Each is there as a whole or not at all. Files of a former export that say what is no longer
-    there go at the end, and nobody else's. What is written is told file by file.
+    The text is gone when the next file is asked for.
     """
-    written = set()
     with snapshot():
-        for path, document in _read_files(org):
-            whole = folder / f"{path}.{format}"
-            replace_file(whole, [dump({"waybill": FORMAT, **document}, format)])
-            written.add(whole)
-            yield whole
-    for old in itertools.chain.from_iterable(folder.joinpath(kind).glob("*") for kind in FOLDERS):
-        if old not in written and _is_exported(old):
-            old.unlink()
+        resources = read_head(org)["resources"]
+        credentials = {"credentials": resources["credentials"]}
+        yield f"credentials.{format}", _write_resources(credentials, format)
+        for entry in resources["destinations"]:
+            path = f"destinations/{name_file(entry['label'])}.{format}"
+            yield path, _write_resources({"destinations": [entry]}, format)
+        for action in read_actions(org):
+            path = f"actions/{name_file(action[0]['variant'])}.{format}"
+            yield path, _write_file(action, format)
 
 
-def _is_exported(path: Path) -> bool:
-    """Whether an export wrote this file: it begins with the format's version."""
-    start = STARTS.get(path.suffix)
-    if start is None or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(start)) == start
+def _write_resources(resources: dict[str, Any], format: Format) -> list[str]:
+    return [dump({"waybill": FORMAT, "resources": resources}, format)]
 
 
-def _read_files(org: Organization) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each file of a folder: its path without the suffix, and what it says."""
-    resources = read_head(org)["resources"]
-    yield "credentials", {"resources": {"credentials": resources["credentials"]}}
-    for entry in resources["destinations"]:
-        path = f"destinations/{name_file(entry['label'])}"
-        yield path, {"resources": {"destinations": [entry]}}
-    for action in read_actions(org):
-        yield f"actions/{name_file(action['variant'])}", {"actions": [action]}
+def _write_file(action: Action, format: Format) -> Iterator[str]:
+    """The text of a document that has nothing but this action."""
+    head = dump({"waybill": FORMAT}, format)
+    if format == "yaml":
+        yield f"{head}actions:\n"
+        yield from _write_yaml(action)
+        return
+    yield head.removesuffix("\n}\n") + ',\n  "actions": [\n    '
+    yield from map(_indent_json, _write_json(action))
+    yield "\n  ]\n}\n"
 
 
-def name_file(name: str) -> str:
-    """A file's name for any text: what is no letter is escaped, what is long is cut."""
-    escaped = quote(name, safe="@+ ,=").replace(".", "%2E", name.startswith("."))
-    if len(escaped) <= LONGEST_NAME:
-        return escaped
-    return f"{escaped[:LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+def _write_json(action: Action) -> Iterator[str]:
+    """An action's text, a version a piece; no piece ends with a line."""
+    head, versions = action
+    yield dump(head, "json").removesuffix("\n}\n") + ',\n  "versions": ['
+    for index, version in enumerate(versions):
+        text = dump(version, "json").removesuffix("\n")
+        yield _indent_json(f"{',' if index else ''}\n{text}")
+    yield "\n  ]\n}"
 
 
-def replace_file(path: Path, pieces: Iterable[str]) -> None:
-    """Write a file as a whole: until that is done, the old one stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A folder's reader passes over names with a dot before them.
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+def _write_yaml(action: Action) -> Iterator[str]:
+    """The same as an item of a list; each piece is whole lines."""
+    head, versions = action
+    yield dump([head], "yaml") + "  versions:\n"
+    for version in versions:
+        yield LINE.sub("  ", dump([version], "yaml"))
+
+
+def _indent_json(text: str) -> str:
+    return text.replace("\n", "\n    ")
 
 
 def _show_version(row: ActionDefinition) -> dict[str, Any]:

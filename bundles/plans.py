@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bundles import documents
 from bundles.documents import entries
-from bundles.planning import names, states, wishes
+from bundles.planning import names, states, weights, wishes
 from bundles.planning.definitions import Settled, Settling, buried
-from bundles.planning.policies import Judge
+from bundles.planning.drafts import Versions
+from bundles.planning.policies import Case, Judge
 from bundles.planning.states import Scope, State, Target, Version
 from bundles.planning.steps import ACTION, DESTINATION, KEEP, PRUNE, Step, find_op
 from bundles.planning.targets import Aiming
@@ -20,6 +21,16 @@ from config.validation import MAX_FAULTS
 from destinations.models import Kind
 from dispatch.models import ActionRecord
 from orgs.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What goes beside what the document says: what it does not name, and open work; and how many
+    bytes of memory planning may take, if that is bounded."""
+
+    prune: bool
+    force: bool
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +62,60 @@ def plan(
     document: dict[str, Any],
     prune: bool = False,
     force: bool = False,
-    allow_indeterminate: bool = False,
-    state: State | None = None,
+    room: int | None = None,
+    judge: Judge | None = None,
 ) -> Plan:
     """What an import would do, to the last step; a `DomainError` with every fault, up to 50.
 
     Nothing is written. With `prune`, what the document does not name goes; with `force`, also
-    destinations that have open work, which then ends as failed; `allow_indeterminate` takes
-    versions, too, of which it cannot be told whether they keep the policy. `state` is what is
-    there, for whom has read it already.
+    destinations that have open work, which then ends as failed. `room` are the bytes of memory
+    that there are for it, where that is bounded. `judge` says whether new versions keep the policy
+    of their variants: without one, nothing passes of which that cannot be told, however long it
+    takes to tell.
     """
+    judge = judge or Judge(org.pk)
+    return _plan(org, document, Terms(prune, force, room), judge.find_faults)
+
+
+def plan_again(
+    *,
+    org: Organization,
+    document: dict[str, Any],
+    prune: bool = False,
+    force: bool = False,
+    state: State | None = None,
+) -> Plan:
+    """The same of a document that was planned before: no version is judged once more.
+
+    `state` is what is there, for whom has read it already.
+    """
+    return _plan(org, document, Terms(prune, force), lambda cases, most: [], state)
+
+
+def _plan(
+    org: Organization,
+    document: dict[str, Any],
+    terms: Terms,
+    judge: Callable[[Sequence[Case], int], list[Fault]],
+    state: State | None = None,
+) -> Plan:
     _refuse(documents.find_shape_faults(document))
+    if terms.room is not None and weights.weigh(document) > terms.room:
+        raise weights.too_many()
     faults = list(itertools.islice(wishes.find_faults(document), MAX_FAULTS))
-    scope = wishes.read_scope(document, entire=prune)
+    scope = wishes.read_scope(document, entire=terms.prune)
     state = state or states.read(org.pk, scope)
     aiming = Aiming(state)
     targets = _settle_targets(document, aiming)
     labels = frozenset(state.destinations) | targets.keys()
-    judge = Judge(org.pk, allow_indeterminate=allow_indeterminate)
-    settling = Settling(state, labels, judge, prune=prune)
-    settled = _settle_actions(document, state, settling, prune=prune)
+    settling = Settling(state, labels, prune=terms.prune)
+    settled = _settle_actions(document, settling, state.variants if terms.prune else {})
     clashes = names.find_clashes(state, settled)
     found = itertools.chain(faults, aiming.faults, settling.faults, clashes)
-    _refuse(list(itertools.islice(found, MAX_FAULTS)))
-    gone = find_unnamed(state, scope, settled) if prune else {}
-    _refuse_used(gone, force=force)
+    faults = list(itertools.islice(found, MAX_FAULTS))
+    _refuse(faults + judge(settling.cases, MAX_FAULTS - len(faults)))
+    gone = find_unnamed(state, scope, settled) if terms.prune else {}
+    _refuse_used(gone, force=terms.force)
     lifting = (
         *(f"{one.pointer}/requires_approval" for one in settled.values() if one.lifts),
         *names.find_lifted(state, settled),
@@ -85,7 +125,7 @@ def plan(
         *_action_steps(state, settled),
         *(Step(DESTINATION, PRUNE, label, "", one, None, id=one.id) for label, one in gone.items()),
     )
-    return Plan(org, ordered, scope, state, force, lifting)
+    return Plan(org, ordered, scope, state, terms.force, lifting)
 
 
 def read_state(org: Organization, document: dict[str, Any], *, prune: bool) -> State:
@@ -110,17 +150,15 @@ def _settle_targets(document: dict[str, Any], aiming: Aiming) -> dict[str, Step]
 
 
 def _settle_actions(
-    document: dict[str, Any], state: State, settling: Settling, *, prune: bool
+    document: dict[str, Any], settling: Settling, pruned: Mapping[str, Versions]
 ) -> dict[str, Settled]:
-    """What each variant is to be, that the document names or that goes."""
+    """What each variant is to be, that the document names or that is pruned."""
     settled = {}
     for index, action in enumerate(entries(document, "actions")):
         said = wishes.read_wishes(index, action)
         settled[action["variant"]] = settling.settle(f"/actions/{index}", action, said)
-    if prune:
-        for variant in state.variants.keys() - settled.keys():
-            versions = state.variants[variant]
-            settled[variant] = Settled("", {n: buried(one) for n, one in versions.items()})
+    for variant in pruned.keys() - settled.keys():
+        settled[variant] = Settled("", {n: buried(one) for n, one in pruned[variant].items()})
     return settled
 
 
@@ -152,14 +190,15 @@ def _gives_up(step: Step) -> bool:
     )
 
 
-def _steps_of(variant: str, one: Settled, stored: dict[int, Version]) -> Iterator[Step]:
+def _steps_of(variant: str, one: Settled, stored: Versions) -> Iterator[Step]:
     current = max((number for number, version in stored.items() if version.is_live), default=None)
+    asked = {wish.number: wish for wish in one.wishes}
     for number, final in sorted(one.final.items()):
         row = stored.get(number)
         before = row if row and row.is_live else None
         after = final if final.is_live else None
         op = find_op(before, after)
-        wish = one.wishes.get(number)
+        wish = asked.get(number)
         # What the document does not speak of is in the plan where it changes all the same.
         if (before or after) and (wish or op != KEEP):
             yield Step(
@@ -173,6 +212,7 @@ def _steps_of(variant: str, one: Settled, stored: dict[int, Version]) -> Iterato
                 number,
                 current,
                 row.id if row else None,
+                one.said,
             )
 
 

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
+from psycopg.errors import UniqueViolation
 
 from actions import services as actions
 from bundles.planning import states
@@ -15,7 +16,7 @@ from bundles.planning.states import Scope, State, Target, Version
 from bundles.planning.steps import CREATE, DESTINATION, KEEP, PRUNE, UPDATE, Step
 from bundles.plans import Plan
 from bundles.writing import StaleError, Writer
-from config.errors import Fault, ForbiddenError
+from config.errors import DomainError, Fault, ForbiddenError
 from orgs import permissions
 from orgs.models import Permission
 
@@ -23,6 +24,16 @@ from orgs.models import Permission
 MOST_AT_ONCE = 10_000
 # Steps that are written together.
 WRITTEN_AT_ONCE = 1_000
+
+
+class PartlyAppliedError(Exception):
+    """Something stopped it when batches were committed already; the same document goes on."""
+
+    def __init__(self, done: int, changes: int) -> None:
+        super().__init__(
+            f"{done:,} of {changes:,} changes are committed, and stay. Import the same again: it "
+            "goes on from there."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +61,30 @@ def apply(
 
     Up to 10,000 steps are one transaction; more are done in batches that each commit, and where it
     is broken off, the same document planned anew goes on. Where what is there is no longer what
-    was planned for: 409 `PLAN_STALE`. `held` are the permissions of whoever does it.
+    was planned for: 409 `PLAN_STALE`. What stops a later batch than the first one is the cause of a
+    `PartlyAppliedError`. `held` are the permissions of whoever does it.
     """
     check_held(plan, held)
     changes = plan.changes
     if len(changes) <= MOST_AT_ONCE:
         _write(plan, changes, plan.scope, progress)
     else:
-        for batch in _cut(changes):
-            _write(plan, batch, _scope_of(batch), progress)
+        _write_batches(plan, changes, progress)
     return Applied.of(plan)
+
+
+def _write_batches(plan: Plan, changes: Sequence[Step], progress: Callable[[int], None]) -> None:
+    done = 0
+    for batch in _cut(changes):
+        try:
+            _write(plan, batch, _scope_of(batch), progress)
+        except (DomainError, DatabaseError) as error:
+            if done:
+                raise PartlyAppliedError(done, len(changes)) from error
+            raise
+        # A later batch is looked at beside what this one has left of it.
+        plan.state.move_names(*_names_of(batch))
+        done += len(batch)
 
 
 def check_held(plan: Plan, held: Collection[str]) -> None:
@@ -83,7 +108,10 @@ def _write(
         with transaction.atomic():
             _write_held(plan, steps, scope, progress)
     except IntegrityError as error:
-        # Somebody has made what was to be made: destinations are changed without the lock.
+        # Somebody has made what was to be made: destinations are changed without the lock. Of
+        # whatever else the tables mind, a new plan would be no cure.
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
         raise _stale(_planned(plan, scope), states.read(plan.org.pk, scope)) from error
 
 
@@ -111,6 +139,13 @@ def _planned(plan: Plan, scope: Scope) -> State:
 
 def _stale(planned: State, state: State) -> StaleError:
     return StaleError(name_changed(parts_of(planned), parts_of(state)))
+
+
+def _names_of(steps: Sequence[Step]) -> tuple[set[str], set[str]]:
+    """The variants that these steps are about, and all names that these have by them."""
+    variants = {step.name for step in steps if step.kind != DESTINATION}
+    finals = [step.after for step in steps if isinstance(step.after, Version)]
+    return variants, variants.union(*(final.aliases for final in finals))
 
 
 def _cut(steps: Sequence[Step]) -> Iterator[list[Step]]:

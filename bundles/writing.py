@@ -6,15 +6,16 @@ that nothing has moved since is checked under the organization's lock before any
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models.functions import Now
 
 from actions.models import ActionDefinition, DefinitionDestination, DefinitionName
-from bundles.planning.definitions import OF_ALL_VERSIONS
+from bundles.planning.definitions import Said
 from bundles.planning.states import State, Target, Version
 from bundles.planning.steps import CREATE, DESTINATION, PRUNE, UPDATE, Step
 from config import strictjson
@@ -24,8 +25,14 @@ from dispatch import services as dispatch
 from orgs.audit import acting
 
 R = TypeVar("R", Version, Target)
+P = TypeVar("P")
+# Labels, each with whether it is the default.
+Links = set[tuple[str, bool]]
 # The rows of versions, by variant and number.
 Ids = dict[tuple[str, int], int]
+# In memory as rows at a time: so many links, and so many bytes of contracts.
+MOST_LINKS = 5_000
+MOST_BYTES = 4_000_000
 # What may change of a version; its contract never does.
 CHANGE = """
 UPDATE actions_actiondefinition d
@@ -45,6 +52,14 @@ DELETE FROM actions_definitionname n
 WHERE n.org_id = %(org)s AND n.kind = 'variant' AND n.name = ANY(%(variants)s::text[])
   AND NOT EXISTS (SELECT FROM actions_actiondefinition d WHERE d.org_id = n.org_id
     AND d.variant = n.name AND d.deleted_at IS NULL)
+"""
+AIM = """
+UPDATE destinations_destination t
+SET config = q.config::jsonb, tags = q.tags::jsonb, credential_id = q.credential_id,
+  signing_key_id = q.signing_key_id, updated_at = now()
+FROM unnest(%(ids)s::bigint[], %(configs)s::text[], %(tags)s::text[], %(credentials)s::bigint[],
+  %(signing_keys)s::bigint[]) AS q(id, config, tags, credential_id, signing_key_id)
+WHERE t.id = q.id
 """
 UNLINK = """
 DELETE FROM actions_definitiondestination l
@@ -93,9 +108,18 @@ class Writer:
         )
 
     def _update_targets(self, steps: Sequence[Step]) -> None:
-        for step, target in _each(steps, Target):
-            rows = Destination.objects.filter(pk__in=_ids([step]))
-            rows.update(**self._columns(target), updated_at=Now())
+        given = ((step.id, self._columns(target)) for step, target in _each(steps, Target))
+        changed = [
+            (
+                row_id,
+                json.dumps(columns["config"]),
+                columns["tags"] and json.dumps(columns["tags"]),
+                columns["credential_id"],
+                columns["signing_key_id"],
+            )
+            for row_id, columns in given
+        ]
+        _execute(AIM, ("ids", "configs", "tags", "credentials", "signing_keys"), changed)
 
     def _columns(self, target: Target) -> dict[str, Any]:
         """What of a destination may change."""
@@ -108,11 +132,14 @@ class Writer:
         }
 
     def _delete_targets(self, steps: Sequence[Step]) -> None:
+        if not steps:
+            return
         actor = acting.who()
-        for row in Destination.objects.filter(pk__in=_ids(steps)).order_by("pk"):
-            dispatch.delete_destination(
-                destination=row, force=self._force, actor=actor.actor if actor else "an import"
-            )
+        dispatch.delete_destinations(
+            destination_ids=_ids(steps),
+            force=self._force,
+            actor=actor.actor if actor else "an import",
+        )
 
     def _write_actions(self, steps: Sequence[Step]) -> None:
         if not steps:
@@ -128,29 +155,28 @@ class Writer:
 
     def _create_definitions(self, steps: Sequence[Step]) -> Ids:
         """The rows of all steps that leave one, new ones among them."""
-        made = [
-            (
-                step,
-                ActionDefinition(
-                    org_id=self._org_id,
-                    variant=step.name,
-                    version=step.number,
-                    schema=strictjson.dumps(step.entry["schema"] if step.entry else None),
-                    schema_digest=version.digest,
-                    description=version.description,
-                    requires_approval=version.requires_approval,
-                    compatibility=version.compatibility,
-                    open_content=version.open_content,
-                    deprecated_at=version.deprecated_at,
-                    sunset_at=version.sunset_at,
-                ),
-            )
-            for step, version in _each(steps, Version)
-            if step.id is None
-        ]
-        ActionDefinition.objects.bulk_create(row for _, row in made)
-        known = {(step.name, step.number): step.id for step in steps if step.id is not None}
-        return known | {(step.name, step.number): row.pk for step, row in made}
+        ids = {(step.name, step.number): step.id for step in steps if step.id is not None}
+        new = (pair for pair in _each(steps, Version) if pair[0].id is None)
+        made = ((step, self._definition(step, version)) for step, version in new)
+        for some in _portions(made, lambda one: len(one[1].schema), MOST_BYTES):
+            ActionDefinition.objects.bulk_create(row for _, row in some)
+            ids |= {(step.name, step.number): row.pk for step, row in some}
+        return ids
+
+    def _definition(self, step: Step, version: Version) -> ActionDefinition:
+        return ActionDefinition(
+            org_id=self._org_id,
+            variant=step.name,
+            version=step.number,
+            schema=strictjson.dumps(step.entry["schema"] if step.entry else None),
+            schema_digest=version.digest,
+            description=version.description,
+            requires_approval=version.requires_approval,
+            compatibility=version.compatibility,
+            open_content=version.open_content,
+            deprecated_at=version.deprecated_at,
+            sunset_at=version.sunset_at,
+        )
 
     def _change_definitions(self, steps: Sequence[Step]) -> None:
         changed = [
@@ -161,12 +187,15 @@ class Writer:
         _execute(CHANGE, ("ids", "descriptions", "deprecated", "sunsets"), changed)
 
     def _say_of_all(self, steps: Sequence[Step]) -> None:
-        """All versions of a variant have it, deleted ones, too."""
-        said: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
-        for step, final in _each(steps, Version):
-            said[tuple(getattr(final, name) for name in OF_ALL_VERSIONS)].add(step.name)
-        for values, variants in said.items():
-            wanted = dict(zip(OF_ALL_VERSIONS, values, strict=True))
+        """What becomes something else by being said of all versions, deleted ones have, too."""
+        said: defaultdict[Said, set[str]] = defaultdict(set)
+        for variant, values in {step.name: step.said for step, _ in _each(steps, Version)}.items():
+            stored = self._state.variants.get(variant, {}).values()
+            new = ((name, one) for name, one in values if _is_new(stored, name, one))
+            said[tuple(new)].add(variant)
+        said.pop((), None)
+        for changed, variants in said.items():
+            wanted = dict(changed)
             rows = ActionDefinition.objects.filter(org_id=self._org_id, variant__in=variants)
             rows.exclude(**wanted).update(**wanted, updated_at=Now())
 
@@ -213,9 +242,13 @@ class Writer:
         return [row for name, row in wanted.items() if name not in there]
 
     def _write_links(self, steps: Sequence[Step], ids: Ids) -> None:
-        pairs = [
+        each = (
             (ids[step.name, step.number], _links(step.before), _links(step.after)) for step in steps
-        ]
+        )
+        for some in _portions(each, lambda one: len(one[1] ^ one[2]), MOST_LINKS):
+            self._write_some(some)
+
+    def _write_some(self, pairs: Sequence[tuple[int, Links, Links]]) -> None:
         cut = [(row_id, label) for row_id, old, new in pairs for label, _ in old - new]
         _execute(UNLINK, ("ids", "labels"), cut)
         made = [(row_id, *link) for row_id, old, new in pairs for link in sorted(new - old)]
@@ -236,11 +269,30 @@ class Writer:
         )
 
 
+def _portions(items: Iterable[P], weigh: Callable[[P], int], most: int) -> Iterator[list[P]]:
+    """All of them, a part at a time, that weighs hardly more than this."""
+    some: list[P] = []
+    weight = 0
+    for item in items:
+        some.append(item)
+        weight += weigh(item)
+        if weight >= most:
+            yield some
+            some, weight = [], 0
+    if some:
+        yield some
+
+
 def _each(steps: Sequence[Step], kind: type[R]) -> Iterator[tuple[Step, R]]:
     """The steps that leave something of this kind, with it."""
     for step in steps:
         if isinstance(step.after, kind):
             yield step, step.after
+
+
+def _is_new(stored: Iterable[Version], name: str, value: Any) -> bool:
+    """Whether any of the versions has something else there."""
+    return any(getattr(version, name) != value for version in stored)
 
 
 def _ids(steps: Sequence[Step]) -> list[int]:
@@ -252,7 +304,7 @@ def _aliases(one: Version | Target | None) -> set[str]:
     return set(one.aliases) if isinstance(one, Version) else set()
 
 
-def _links(one: Version | Target | None) -> set[tuple[str, bool]]:
+def _links(one: Version | Target | None) -> Links:
     """The labels that it leads to, each with whether it is the default."""
     return (
         {(label, label == one.default) for label in one.links}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import ABC, abstractmethod
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import orjson
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    DjangoHelpFormatter,
+    SystemCheckError,
+)
 from django.db import OperationalError, ProgrammingError
 from psycopg.errors import UndefinedColumn, UndefinedTable
 from rich.console import Console
@@ -24,6 +30,7 @@ from rich.progress import (
 )
 
 from config.errors import DomainError, Fault
+from config.streams import Complaints, LostError, Output
 
 T = TypeVar("T")
 # Where there is no terminal, a line is written at most as often.
@@ -36,22 +43,26 @@ class Exit(IntEnum):
     DONE = 0
     # What was handed in is at fault, or in conflict with what is there. Nothing was changed.
     REFUSED = 1
-    # Nothing could be told: arguments, files, the network or the database.
+    # Nothing could be told: arguments, files, the network, the database or standard output.
     UNABLE = 2
     # With --dry-run: there is something to do.
     CHANGES = 3
-    # Done, but for some of it, which was refused.
+    # Some of it is done and stays; the rest was refused, or could not be.
     PARTLY = 4
     INTERRUPTED = 130
+    # Whoever read standard output has gone; it is what a shell says of other tools then.
+    UNREAD = 141
 
 
 EXIT_CODES = """
 exit codes:
   0    done, or nothing was to be done
   1    refused: what was handed in is at fault, or conflicts with what is there; nothing is changed
-  2    nothing can be told: arguments, a file, the network or the database; nothing is changed
+  2    nothing can be told: arguments, a file, the network, the database or standard output;
+       nothing is changed, or standard error says what
   3    only with --dry-run: something would be changed
   130  broken off
+  141  nobody reads standard output any more (`| head`); standard error says what is changed
 """
 OLDER = "The database is older than this release: run manage.py migrate."
 
@@ -67,25 +78,84 @@ class UnableError(CommandError):
         super().__init__(printable(message), returncode=Exit.UNABLE)
 
 
-class TeachingCommand(BaseCommand, ABC):
-    """A command whose help ends with a lesson, and whose faults end with the right exit code.
+class PlainCommand(BaseCommand):
+    """A command that says in a sentence what stops it, and ends in order when its output is lost.
 
-    A `DomainError` that leaves `work` is told fault by fault, and ends with 1; a database out of
-    reach, or without tables of this release, with 2; Ctrl-C with 130.
+    Its help ends with the lesson.
     """
 
     lesson = ""
-    interrupted = "Broken off. Run it again for the rest."
+    _tells = False
+
+    def __init__(self, stdout: Any = None, stderr: Any = None, **given: Any) -> None:
+        streams: Any = Output(stdout or sys.stdout), Complaints(stderr or sys.stderr)
+        super().__init__(*streams, **given)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         """The parser, whose help ends with the lesson."""
         given = {"epilog": self.lesson, "formatter_class": Formatter} | kwargs
         return super().create_parser(prog_name, subcommand, **given)
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run it as `manage.py` does; help, too, may be lost on its way."""
+        self._tells = True
+        try:
+            super().run_from_argv(argv)
+        except SystemExit:
+            try:
+                self.stdout.flush()
+            except LostError as error:
+                self._stop(self._judge(error))
+            raise
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run it. At the command line, what stops it is told here, without Django's class names."""
+        try:
+            return self._execute(*args, **options)
+        except SystemCheckError:
+            raise
+        except CommandError as error:
+            with suppress(LostError):
+                self.stdout.flush()
+            if not self._tells or options["traceback"]:
+                raise
+            self._stop(error)
+
+    def _execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            told = super().execute(*args, **options)
+            self.stdout.flush()
+        except LostError as error:
+            raise self._judge(error) from error
+        return told
+
+    def _judge(self, error: LostError) -> CommandError:
+        ended = Exit.UNREAD if error.unread else Exit.UNABLE
+        return CommandError(f"{error} {self.tell_done()}".strip(), returncode=ended)
+
+    def _stop(self, error: CommandError) -> NoReturn:
+        self.stderr.write(str(error))
+        raise SystemExit(error.returncode) from error
+
+    def tell_done(self) -> str:
+        """What is changed by now, in a sentence: for standard error, where the output is lost."""
+        return ""
+
+
+class TeachingCommand(PlainCommand, ABC):
+    """A command whose faults end with the right exit code.
+
+    A `DomainError` that leaves `work` is told fault by fault, and ends with 1; a database out of
+    reach, or without tables of this release, with 2; Ctrl-C with 130.
+    """
+
+    interrupted = "Broken off. Run it again for the rest."
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Do the work, and say how it ended."""
         try:
             ended = self.work(**options)
+            self.stdout.flush()
         except DomainError as error:
             told = "\n".join(tell_fault(fault) for fault in error.faults)
             raise CommandError(told, returncode=Exit.REFUSED) from error

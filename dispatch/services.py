@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from actions.models import DefinitionDestination
@@ -30,7 +30,7 @@ DESTINATION_DELETED = "DESTINATION_DELETED: its destination was deleted."
 END_OPEN = """
 WITH open AS MATERIALIZED (
   SELECT id FROM dispatch_actionrecord
-  WHERE destination_id = %(destination)s AND completed_at IS NULL ORDER BY id FOR UPDATE
+  WHERE destination_id = ANY(%(destinations)s) AND completed_at IS NULL ORDER BY id FOR UPDATE
 ), ended AS (
   UPDATE dispatch_actionrecord r
   SET status = 'failed', completed_at = now(), updated_at = now(), timeout_at = NULL,
@@ -231,9 +231,6 @@ class Users:
     default_of: list[str]
     open_records: list[str]
 
-    def __bool__(self) -> bool:
-        return bool(self.default_of or self.open_records)
-
     def __str__(self) -> str:
         named = []
         if self.default_of:
@@ -264,23 +261,39 @@ def find_users(destination: Destination) -> Users:
 @transaction.atomic
 def delete_destination(*, destination: Destination, force: bool, actor: str) -> Destination:
     """The destination, deleted. What uses it stops that, unless `force` ends it as failed."""
+    delete_destinations(destination_ids=[destination.pk], force=force, actor=actor)
+    return Destination.objects.get(pk=destination.pk)
+
+
+@transaction.atomic
+def delete_destinations(*, destination_ids: Sequence[int], force: bool, actor: str) -> None:
+    """The same of many: all of them, or none."""
     # FOR UPDATE waits for accepting statements, which share the row's key, and they for it.
-    held = Destination.objects.live().select_for_update().filter(pk=destination.pk).first()
-    if held is None:
-        raise NotFoundError(f"There is no destination {destination.pk}.")
-    users = find_users(held)
-    if users and not force:
-        raise ConflictError(
-            f"{held} is {users}. Delete it with ?force=true to end these actions as failed.",
-            code="DESTINATION_IN_USE",
-        )
-    held.links.all().delete()
+    rows = Destination.objects.live().select_for_update().filter(pk__in=destination_ids)
+    held = rows.order_by("pk").in_bulk()
+    for gone in set(destination_ids) - held.keys():
+        raise NotFoundError(f"There is no destination {gone}.")
+    if not force:
+        _refuse_used(held.keys())
+    DefinitionDestination.objects.filter(destination__in=held.keys()).delete()
     with connection.cursor() as cursor:
         cursor.execute(
             END_OPEN,
-            {"destination": held.pk, "error": DESTINATION_DELETED, "actor": actor},
+            {"destinations": list(held), "error": DESTINATION_DELETED, "actor": actor},
         )
-    held.deleted_at = held.updated_at = Now()
-    held.save(update_fields=["deleted_at", "updated_at"])
-    held.refresh_from_db()
-    return held
+    Destination.objects.filter(pk__in=held.keys()).update(deleted_at=Now(), updated_at=Now())
+
+
+def _refuse_used(held: Collection[int]) -> None:
+    """Refuse where any of them has users, and name those of the first."""
+    defaults = DefinitionDestination.objects.filter(
+        Q(definition__deleted_at=None), destination=OuterRef("pk"), is_default=True
+    )
+    working = ActionRecord.objects.filter(destination=OuterRef("pk"), completed_at=None)
+    used = Destination.objects.filter(Exists(defaults) | Exists(working), pk__in=held)
+    if first := used.order_by("pk").first():
+        raise ConflictError(
+            f"{first} is {find_users(first)}. Delete it with ?force=true to end these actions "
+            "as failed.",
+            code="DESTINATION_IN_USE",
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actions.compatibility.checks import compare_apart
+from actions.compatibility.checks import TOO_LATE, compare_apart
 from actions.compatibility.reports import (
     Direction,
     Finding,
@@ -14,6 +14,7 @@ from actions.compatibility.reports import (
 )
 
 __all__ = [
+    "TOO_LATE",
     "Direction",
     "Finding",
     "Kind",

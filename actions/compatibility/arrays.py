@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
+from actions.compatibility import declared
 from actions.compatibility.obstacles import Facts, Obstacle, Prover
 from actions.compatibility.scalars import blame, count_range
 from actions.samples.demands import Demand
@@ -32,7 +34,7 @@ class _Arrays:
         if self._least > self._most or self._span > MAX_PLACES:
             return [] if self._least > self._most else blame(self._facts, self._atoms)
         for index in range(self._span + 1):
-            if index < self._most and not self._prover.prove(self._at(index), ()):
+            if index < self._most and not self._prove_at(index, ()):
                 self._most = index
         if self._least > self._most or any(self._holds(one) for one in self._atoms):
             return []
@@ -40,6 +42,19 @@ class _Arrays:
 
     def _at(self, index: int) -> list[Node]:
         return [rule.at(index) for rule in self._rules]
+
+    def _prove_at(self, index: int, goals: Sequence[Node]) -> list[Obstacle]:
+        maybe = self._maybe_from(index, later=index >= self._span)
+        return self._prover.prove(self._at(index), goals, maybe)
+
+    def _maybe_from(self, index: int, *, later: bool) -> frozenset[Node]:
+        """What the sender's contract may have for an item, in whichever branches hold."""
+        found = declared.find_in_item(self._sent, index, later=later)
+        return frozenset([*found, *declared.find_contained(self._sent)])
+
+    @cached_property
+    def _sent(self) -> list[Node]:
+        return declared.find_sent(self._prover.sender, self._facts)
 
     def _holds(self, atom: Demand) -> bool:
         if atom.kind == "uniqueItems":
@@ -55,13 +70,15 @@ class _Arrays:
         if rule.least <= 0:
             return True
         if self._least >= rule.least and all(
-            not self._prover.prove(self._at(index), (rule.node,))
+            not self._prove_at(index, (rule.node,))
             for index in range(self._span + 1)
             if index < self._most
         ):
             return True
+        anywhere = self._maybe_from(0, later=True)
         return any(
-            one.data.least >= rule.least and not self._prover.prove([one.data.node], (rule.node,))
+            one.data.least >= rule.least
+            and not self._prover.prove([one.data.node], (rule.node,), anywhere)
             for one in self._facts.of_kind("contains")
         )
 
@@ -85,8 +102,7 @@ class _Arrays:
             places = {
                 index: found
                 for index in range(self._span + 1)
-                if index < self._most
-                and (found := self._prover.prove(self._at(index), (atom.data.at(index),)))
+                if index < self._most and (found := self._prove_at(index, (atom.data.at(index),)))
             }
             if not places:
                 return []
@@ -104,7 +120,7 @@ class _Arrays:
         if index >= self._span and self._most > index + 1:
             return False
         goals = tuple(one.data.at(index) for one in self._atoms if one.kind == "items")
-        return not self._prover.prove(self._at(index), goals)
+        return not self._prove_at(index, goals)
 
     def _blame(self, failing: list[dict[int, list[Obstacle]]]) -> list[Obstacle]:
         items = [one for one in self._atoms if one.kind == "items"]

@@ -44,16 +44,21 @@ def compare(
 ) -> Report:
     """The report on two admitted schemas. It takes long for some: see `checks.compare_apart`."""
     lenient = open_content is OpenContent.LENIENT
-    contracts = (
-        _Contract("old", old, _dialect(old) or _dialect(new)),
-        _Contract("new", new, _dialect(new) or _dialect(old)),
+    sides = (
+        ("old", old, _dialect(old) or _dialect(new)),
+        ("new", new, _dialect(new) or _dialect(old)),
     )
-    reports = []
-    if direction in (Direction.BACKWARD, Direction.FULL):
-        reports.append(_Comparison(*contracts, lenient=lenient, max_steps=max_steps).report())
-    if direction in (Direction.FORWARD, Direction.FULL):
-        reports.append(_Comparison(*contracts[::-1], lenient=lenient, max_steps=max_steps).report())
-    return join(reports)
+    orders = {
+        Direction.BACKWARD: [sides],
+        Direction.FORWARD: [sides[::-1]],
+        Direction.FULL: [sides, sides[::-1]],
+    }
+    comparisons = (
+        # Their documents are in the same order in both directions: so is what is looked at first.
+        _Comparison(_Contract("narrower", *sub), _Contract("wider", *sup), lenient, max_steps)
+        for sub, sup in orders[direction]
+    )
+    return join([comparison.report() for comparison in comparisons])
 
 
 def join(reports: Sequence[Report]) -> Report:
@@ -74,10 +79,10 @@ def _dialect(schema: Any) -> str | None:
 
 
 class _Contract:
-    def __init__(self, name: str, schema: Any, named: str | None) -> None:
+    def __init__(self, role: str, name: str, schema: Any, named: str | None) -> None:
         dialect = named or validation.DEFAULT_DIALECT
         self.name, self.dialect, self.schema = name, dialect, schema
-        self.document = Document(name, schema, dialect)
+        self.document = Document(role, schema, dialect)
         self.text = json.dumps(schema, sort_keys=True)
         self.validator = validation.compile_schema(schema, dialect=dialect)
 
@@ -120,10 +125,20 @@ class _Comparison:
             return [self._whole("unseen")], []
         if are_same(self.sub.root, self.sup.root):
             return [], []
-        judge, reader, steps = Judge(documents), Reader(), Steps(self.max_steps)
+        if not self.lenient:
+            return self._prove(None)
+        obstacles, assumed = self._prove(self.sub.document)
+        if assumed and not obstacles and not self._prove(None)[0]:
+            # What was assumed on the way was not needed.
+            return [], []
+        return obstacles, assumed
+
+    def _prove(self, sender: Document | None) -> tuple[list[Obstacle], list[Obstacle]]:
+        """What is in the way of a proof, and what is assumed of a sender for it."""
+        judge = Judge([self.sub.document, self.sup.document])
+        reader, steps = Reader(), Steps(self.max_steps)
         # What is sampled on the way must not end the proof.
         sampler = Sampler(judge, reader, Steps(self.max_steps))
-        sender = self.sub.document if self.lenient else None
         prover = Proofs(judge, reader, sampler, steps, sender=sender)
         try:
             return prover.prove([self.sub.root], (self.sup.root,)), prover.assumed

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from actions.compatibility.obstacles import Facts
 from actions.samples.documents import Document, Judge, Node
 from actions.samples.keywords import DRAFT4, DRAFT6, DRAFT7, REASONED
 
 _EVERY = object()
 _LISTS = ("properties", "patternProperties")
+_FIRST = ("prefixItems", "items")
 _OTHERS = ("additionalProperties", "unevaluatedProperties")
 
 
@@ -26,18 +28,77 @@ class Declared:
 def find(nodes: Iterable[Node]) -> Declared:
     """What schemas, or any branch of their choices, declare for an object."""
     found = Declared()
-    left, seen = list(nodes), set[Node]()
-    while left:
-        node = left.pop()
-        if node in seen or not isinstance(node.schema, dict):
-            continue
-        seen.add(node)
-        left += _in_place(node, _EVERY)
+    for node in spread(nodes):
         schema = _heeded(node)
         found.names |= {*schema.get("properties", {}), *_needed(schema)}
         found.patterns |= schema.get("patternProperties", {}).keys()
         found.others |= any(word in schema and not node.child(word).is_true for word in _OTHERS)
     return found
+
+
+def spread(nodes: Iterable[Node]) -> list[Node]:
+    """The schemas, and those that apply in their place in whichever branches hold."""
+    found: dict[Node, None] = {}
+    left = list(nodes)
+    while left:
+        node = left.pop()
+        if node not in found and isinstance(node.schema, dict):
+            found[node] = None
+            left += _in_place(node, _EVERY)
+    return list(found)
+
+
+def find_sent(sender: Document | None, facts: Facts) -> list[Node]:
+    """What the sender's contract has for a value, in whichever branches hold."""
+    given = [node for node in facts.given if node.document is sender]
+    return spread([*given, *facts.maybe]) if sender else []
+
+
+def find_in_property(judge: Judge, nodes: Iterable[Node], name: str) -> list[Node]:
+    """The schemas that these have for a property, but for those that take any for any name."""
+    found: list[Node] = []
+    for node in nodes:
+        schema = _heeded(node)
+        here = [node.child("properties", name)] if name in schema.get("properties", {}) else []
+        here += [
+            node.child("patternProperties", text)
+            for text in schema.get("patternProperties", {})
+            if judge.accepts({"pattern": text}, name)
+        ]
+        others = [node.child(word) for word in _OTHERS if word in schema]
+        found += here or [one for one in others if not one.is_true]
+    return found
+
+
+def find_in_other_properties(nodes: Iterable[Node], but: Declared) -> list[Node]:
+    """The schemas that these have for properties, but for some names and patterns."""
+    found: list[Node] = []
+    for node in nodes:
+        schema = _heeded(node)
+        for word, known in zip(_LISTS, (but.names, but.patterns), strict=True):
+            found += [node.child(word, one) for one in schema.get(word, {}) if one not in known]
+        found += [node.child(word) for word in _OTHERS if word in schema]
+    return found
+
+
+def find_in_item(nodes: Iterable[Node], index: int, *, later: bool = False) -> list[Node]:
+    """The schemas that these have for an item, or for all `later` ones, too."""
+    found: list[Node] = []
+    for node in nodes:
+        schema = _heeded(node)
+        first = next((word for word in _FIRST if isinstance(schema.get(word), list)), "")
+        count = len(schema.get(first, []))
+        until = count if later else min(index + 1, count)
+        found += [node.child(first, at) for at in range(index, until)]
+        if later or index >= count:
+            found += _having(node, "items", "unevaluatedItems")
+            found += _having(node, "additionalItems") if first == "items" else []
+    return found
+
+
+def find_contained(nodes: Iterable[Node]) -> list[Node]:
+    """The schemas that these have for some of the items."""
+    return [one for node in nodes for one in _having(node, "contains")]
 
 
 def sends_more(document: Document, value: Any) -> bool:
@@ -47,33 +108,47 @@ def sends_more(document: Document, value: Any) -> bool:
     """
     if document.unseen or document.dynamic:
         return True
-    return _Walk(document).sends_more([document.root], value)
+    return _Walk(document).sends_more([document.root], [], value)
 
 
 class _Walk:
-    """Takes, of each choice, those branches that accept the value."""
+    """Those branches that accept the value apply to it; those that do not still declare."""
 
     def __init__(self, document: Document) -> None:
         self._judge = Judge([document])
 
-    def sends_more(self, nodes: list[Node], value: Any) -> bool:
-        applied = self._applied(nodes, value)
+    def sends_more(self, nodes: list[Node], maybe: list[Node], value: Any) -> bool:
+        applied, every = self._applied(nodes, value), spread([*nodes, *maybe])
         if isinstance(value, list):
             return any(
-                self.sends_more(self._items(applied, index), item)
+                self.sends_more(
+                    [
+                        *find_in_item(applied, index),
+                        *self._accepting(find_contained(applied), item),
+                    ],
+                    [*find_in_item(every, index), *find_contained(every)],
+                    item,
+                )
                 for index, item in enumerate(value)
             )
         if not isinstance(value, dict):
             return False
         lists = any(keyword in _heeded(node) for node in applied for keyword in _LISTS)
-        needed = {name for node in applied for name in _needed(_heeded(node))}
+        declared = find(every)
         for name, item in value.items():
-            inner = self._properties(applied, name)
-            if lists and not inner and name not in needed:
+            if lists and not self._is_declared(name, declared):
                 return True
-            if self.sends_more(inner, item):
+            inner, more = (find_in_property(self._judge, one, name) for one in (applied, every))
+            if self.sends_more(inner, more, item):
                 return True
         return False
+
+    def _is_declared(self, name: str, found: Declared) -> bool:
+        return (
+            found.others
+            or name in found.names
+            or any(self._judge.accepts({"pattern": text}, name) for text in found.patterns)
+        )
 
     def _applied(self, nodes: list[Node], value: Any) -> list[Node]:
         found: list[Node] = []
@@ -83,39 +158,18 @@ class _Walk:
             if not isinstance(node.schema, dict) or node in found:
                 continue
             found.append(node)
-            left += [one for one in _in_place(node, value) if self._judge.accept([one], value)]
+            left += self._accepting(_in_place(node, value), value)
         return found
 
-    def _properties(self, nodes: list[Node], name: str) -> list[Node]:
-        """The schemas of a property; those that accept anything for any name do not count."""
-        found: list[Node] = []
-        for node in nodes:
-            schema = _heeded(node)
-            here = [node.child("properties", name)] if name in schema.get("properties", {}) else []
-            here += [
-                node.child("patternProperties", text)
-                for text in schema.get("patternProperties", {})
-                if self._judge.accepts({"pattern": text}, name)
-            ]
-            others = [node.child(word) for word in _OTHERS if word in schema]
-            found += here or [one for one in others if not one.is_true]
-        return found
+    def _accepting(self, nodes: Iterable[Node], value: Any) -> list[Node]:
+        return [node for node in nodes if self._judge.accept([node], value)]
 
-    def _items(self, nodes: list[Node], index: int) -> list[Node]:
-        found: list[Node] = []
-        for node in nodes:
-            schema = _heeded(node)
-            tuples = ("prefixItems", "items")
-            first = next((word for word in tuples if isinstance(schema.get(word), list)), None)
-            if first and index < len(schema[first]):
-                found.append(node.child(first, index))
-                continue
-            found += [
-                node.child(word)
-                for word in ("items", "additionalItems", "unevaluatedItems")
-                if word in schema and not isinstance(schema[word], list)
-            ]
-        return found
+
+def _having(node: Node, *words: str) -> list[Node]:
+    schema = _heeded(node)
+    return [
+        node.child(word) for word in words if word in schema and not isinstance(schema[word], list)
+    ]
 
 
 def _heeded(node: Node) -> dict[str, Any]:
@@ -140,7 +194,8 @@ def _in_place(node: Node, value: Any) -> list[Node]:
     found = [node.document.follow(schema["$ref"])] if "$ref" in schema else []
     for word in ("allOf", "anyOf", "oneOf"):
         found += [node.child(word, index) for index in range(len(schema.get(word, [])))]
-    found += [node.child(word) for word in ("if", "then", "else") if word in schema]
+    if "if" in schema:
+        found += [node.child(word) for word in ("if", "then", "else") if word in schema]
     for word in ("dependentSchemas", "dependencies"):
         for name, inner in schema.get(word, {}).items():
             there = value is _EVERY or (isinstance(value, dict) and name in value)

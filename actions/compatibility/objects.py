@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from actions.compatibility import declared
@@ -72,6 +73,24 @@ class _Objects:
     def _matches(self, text: str, name: str) -> bool:
         return self._prover.judge.accepts({"pattern": text}, name)
 
+    def _prove_at(self, place: _Place, goals: Sequence[Node]) -> list[Obstacle]:
+        return self._prover.prove(self._at(place), goals, self._maybe_at(place))
+
+    @cached_property
+    def _sent(self) -> list[Node]:
+        return declared.find_sent(self._prover.sender, self._facts)
+
+    def _maybe_at(self, place: _Place) -> frozenset[Node]:
+        if place.name is not None:
+            return frozenset(declared.find_in_property(self._prover.judge, self._sent, place.name))
+        known = declared.Declared(self._named, set(self._patterns) - place.matching)
+        return frozenset(declared.find_in_other_properties(self._sent, known))
+
+    @cached_property
+    def _named(self) -> set[str]:
+        every = [*self._rules, *(one.data for one in self._goals)]
+        return {name for rule in every for name in rule.named}
+
     def _may_be(self, name: str) -> bool:
         """Whether a property of this name can be there, as far as can be seen at once."""
         return (
@@ -89,7 +108,7 @@ class _Objects:
     def _contradicts(self) -> bool:
         """Whether a property that must be there cannot be."""
         return any(
-            not self._may_be(name) or not self._prover.prove(self._at(_Place(name)), ())
+            not self._may_be(name) or not self._prove_at(_Place(name), ())
             for name in sorted(self._required)
         )
 
@@ -142,16 +161,10 @@ class _Objects:
                 continue
             given = self._at(place)
             found = [
-                one
-                for goal in self._by(atom.data, place)
-                for one in self._prover.prove(given, (goal,))
+                one for goal in self._by(atom.data, place) for one in self._prove_at(place, (goal,))
             ]
             if found and self._is_assumed(place, given):
-                added, where = self._facts.places("properties")
-                about = "property_undeclared"
-                named = atom.data.named
-                path = named[place.name].path if place.name in named else atom.path
-                self._prover.assumed.append(Obstacle(about, added, where, path))
+                self._prover.assumed.append(self._assume(atom, place))
             elif found:
                 yield place, found
 
@@ -166,17 +179,30 @@ class _Objects:
                 if all(text in matching for text in self._patterns if matches_all(text)):
                     yield _Place(None, frozenset(matching))
 
+    def _assume(self, atom: Demand, place: _Place) -> Obstacle:
+        """What is told of it: where the sender's contract lists others, and who wants it so."""
+        sender = self._prover.sender
+        lists = next(one for one in self._lists if one.data.named or one.data.patterns)
+        named = atom.data.named
+        path = named[place.name].path if place.name in named else atom.path
+        # What the sender's own contract forbids stands nowhere in the other one.
+        path = () if atom.node.document is sender else path
+        return Obstacle("property_undeclared", False, lists.path, path)
+
+    @cached_property
+    def _lists(self) -> list[Demand]:
+        """The sender's own demands on properties."""
+        sender = self._prover.sender
+        return [one for one in self._facts.of_kind("properties") if one.node.document is sender]
+
     def _is_assumed(self, place: _Place, given: Iterable[Node]) -> bool:
         """Whether senders are taken not to send it: others are listed, and this is left open."""
         sender = self._prover.sender
         if sender is None or not all(node.is_true for node in given):
             return False
-        rules = [
-            one.data for one in self._facts.of_kind("properties") if one.node.document is sender
-        ]
-        return any(rule.named or rule.patterns for rule in rules) and not self._may_be_declared(
-            place, declared.find([node for node in self._facts.given if node.document is sender])
-        )
+        return any(
+            one.data.named or one.data.patterns for one in self._lists
+        ) and not self._may_be_declared(place, declared.find(self._sent))
 
     def _may_be_declared(self, place: _Place, found: declared.Declared) -> bool:
         """Whether the sender's contract declares it, in whichever branches hold."""
@@ -186,10 +212,8 @@ class _Objects:
             return place.name in found.names or any(
                 self._matches(text, place.name) for text in found.patterns
             )
-        every = [*self._rules, *(one.data for one in self._goals)]
-        named = {name for rule in every for name in rule.named}
         return (
-            not found.names <= named
+            not found.names <= self._named
             or not found.patterns <= set(self._patterns)
             or not found.patterns.isdisjoint(place.matching)
         )
@@ -207,7 +231,7 @@ class _Objects:
         goals = [self._by(one.data, place) for one in self._goals]
         if any(len(nodes) > 1 for nodes in goals):
             return False
-        return not self._prover.prove(self._at(place), tuple(node for (node,) in goals))
+        return not self._prove_at(place, tuple(node for (node,) in goals))
 
     # --- what is in the way -----------------------------------------------------------------------
 
@@ -263,11 +287,6 @@ class _Objects:
         """Names for a place."""
         if place.name is not None:
             return [place.name]
-        every = {
-            name
-            for rule in [*self._rules, *(one.data for one in self._goals)]
-            for name in rule.named
-        }
         texts = (text for one in sorted(place.matching) for text in patterns.find_matching(one))
         named = (
             self._prover.sampler.find([*self._names, self._names[0].make({"type": "string"})])
@@ -277,7 +296,7 @@ class _Objects:
         spelled = (
             name
             for name in itertools.islice(itertools.chain(EXTRA_NAMES, texts, named), 60)
-            if name not in every
+            if name not in self._named
             and self._may_be(name)
             and all(self._matches(one, name) == (one in place.matching) for one in self._patterns)
         )

@@ -38,7 +38,8 @@ class Facts:
     """What is known of a value: all that some schemas demand of it.
 
     `given` are the schemas; `nodes` also those that they lead to; `choices` are demands one branch
-    of which holds; `refuted` are schemas that do not accept the value.
+    of which holds; `refuted` are schemas that do not accept the value. What `maybe` applies, in
+    branches that are left aside, is declared all the same.
     """
 
     given: frozenset[Node]
@@ -48,6 +49,7 @@ class Facts:
     refuted: tuple[Node, ...] = ()
     impossible: bool = False
     chosen: frozenset[Demand] = field(default=frozenset())
+    maybe: frozenset[Node] = field(default=frozenset())
 
     @property
     def path(self) -> Path:
@@ -75,7 +77,9 @@ class Prover(Protocol):
     sender: Document | None
     assumed: list[Obstacle]
 
-    def prove(self, given: Iterable[Node], goals: Sequence[Node]) -> list[Obstacle]:
+    def prove(
+        self, given: Iterable[Node], goals: Sequence[Node], maybe: frozenset[Node] = frozenset()
+    ) -> list[Obstacle]:
         """The obstacles to a proof that what all given schemas accept, one goal accepts."""
 
     def breaks(self, facts: Facts, atoms: Iterable[Demand], value: Any) -> bool:

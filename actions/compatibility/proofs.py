@@ -51,7 +51,7 @@ _ABOUT = {
     "if": "condition",
     "properties": "pattern_properties",
 }
-Key = tuple[frozenset[Node], frozenset[Node]]
+Key = tuple[frozenset[Node], frozenset[Node], frozenset[Node]]
 
 
 class Proofs:
@@ -74,21 +74,26 @@ class Proofs:
         self._proved: dict[Key, None] = {}
         self._failed: dict[Key, list[Obstacle]] = {}
 
-    def prove(self, given: Iterable[Node], goals: Sequence[Node]) -> list[Obstacle]:
-        """The obstacles to a proof that what all given schemas accept, one goal accepts."""
+    def prove(
+        self, given: Iterable[Node], goals: Sequence[Node], maybe: frozenset[Node] = frozenset()
+    ) -> list[Obstacle]:
+        """The obstacles to a proof that what all given schemas accept, one goal accepts.
+
+        What others `maybe` declare for the same value, the sender may send.
+        """
         known = frozenset(node for node in given if not node.is_true)
         if any(goal.is_true for goal in goals) or any(node.is_false for node in known):
             return []
         if any(are_same(goal, node) for goal in goals for node in known):
             return []
-        key = known, frozenset(goals)
+        key = known, frozenset(goals), maybe
         if key in self._active or key in self._proved:
             return []
         if key in self._failed:
             return self._failed[key]
         self._active.add(key)
         before = len(self._proved)
-        found = self._prove(known, goals)
+        found = self._prove(known, goals, maybe)
         self._active.discard(key)
         if found:
             # Proofs found meanwhile may rest on this one.
@@ -99,8 +104,10 @@ class Proofs:
             self._proved[key] = None
         return found
 
-    def _prove(self, known: frozenset[Node], goals: Sequence[Node]) -> list[Obstacle]:
-        facts = self._facts.know(known)
+    def _prove(
+        self, known: frozenset[Node], goals: Sequence[Node], maybe: frozenset[Node]
+    ) -> list[Obstacle]:
+        facts = self._facts.know(known, maybe=maybe)
         found: list[Obstacle] = []
         for name in TYPES:
             found += self._prove_all(name, facts, goals, [])

@@ -147,8 +147,12 @@ RULES: dict[str, Rule] = {
         "DIALECT_CHANGED", "The contracts are of different dialects, which are not compared.",
     ),
     "dynamic": _told(
-        "DYNAMIC_REFERENCE", "A reference depends on where it is followed from; none is compared.",
-        "DYNAMIC_REFERENCE", "A reference depends on where it is followed from; none is compared.",
+        "DYNAMIC_REFERENCE",
+        "A reference depends on where it is followed from, or two parts have its name; none is "
+        "compared.",
+        "DYNAMIC_REFERENCE",
+        "A reference depends on where it is followed from, or two parts have its name; none is "
+        "compared.",
     ),
     "unseen": _told(
         "REFERENCE_OUTSIDE_SCHEMAS",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,7 @@ import orjson
 
 from actions import samples
 from actions.consumers.damage import damage
+from actions.consumers.keeping import Kept
 from config import validation
 from config.errors import BusyError, pointer
 from runtime import apart
@@ -24,18 +25,28 @@ from runtime.seats import Seats
 # Of processor time; by the clock, a busy machine may take longer.
 SECONDS = 5
 SECONDS_TO_WAIT = 15
-KEPT = 64
 MAX_DIFFERENCES = 5
 BUSY = "Examples of too many contracts are being made. Try again later."
 seats = Seats(4)
+kept = Kept()
 
 
-def find_examples(schema: bytes, dialect: str, take: int, org_id: int) -> dict[str, Any]:
-    """Up to `take` payloads that the contract accepts, and as many that it refuses, with faults."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Up to `take` examples of a contract, for which somebody waits so many seconds."""
+
+    schema: bytes
+    dialect: str
+    take: int
+    seconds: float = SECONDS_TO_WAIT
+
+
+def find_examples(asked: Asked, org_id: int) -> dict[str, Any]:
+    """Payloads that the contract accepts, and as many that it refuses, with faults."""
     with seats.waiting(org_id) as seated:
         if not seated:
             raise BusyError(BUSY, retry_after=5)
-        told = _find(schema, dialect, take)
+        told = _find(asked)
     examples = [orjson.loads(line) for line in told]
     return {
         "items": [one for one in examples if "faults" not in one and "payload" in one],
@@ -44,23 +55,26 @@ def find_examples(schema: bytes, dialect: str, take: int, org_id: int) -> dict[s
     }
 
 
-def _find(schema: bytes, dialect: str, take: int) -> list[bytes]:
+def _find(asked: Asked) -> list[bytes]:
     """The lines that were told. Only where they are all are they kept: no error is."""
     try:
-        return _make(schema, dialect, take)
+        return _split(_make(asked))
     except apart.LateError as error:
         raise BusyError(BUSY, retry_after=5) from error
     except apart.EndedError as ended:
         return _split(ended.told)
 
 
-@lru_cache(maxsize=KEPT)
-def _make(schema: bytes, dialect: str, take: int) -> list[bytes]:
-    asked = b'{"schema":%b,"dialect":%b,"take":%d,"seconds":%d}' % (
-        *(schema, orjson.dumps(dialect)),
-        *(take, SECONDS),
+def _make(asked: Asked) -> bytes:
+    case = b'{"schema":%b,"dialect":%b,"take":%d,"seconds":%d}' % (
+        *(asked.schema, orjson.dumps(asked.dialect)),
+        *(asked.take, SECONDS),
     )
-    return _split(apart.run("actions.consumers.examples", asked, seconds=SECONDS_TO_WAIT))
+    told = kept.find(case)
+    if told is None:
+        told = apart.run("actions.consumers.examples", case, seconds=asked.seconds)
+        kept.keep(case, told)
+    return told
 
 
 def _split(told: bytes) -> list[bytes]:

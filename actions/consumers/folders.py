@@ -28,16 +28,17 @@ def name_files(variant: str) -> str:
     return f"{name or 'variant'}-{sha256(variant.encode()).hexdigest()[:8]}"
 
 
-def write_index(definitions: Iterable[ActionDefinition]) -> str:
+def list_definition(definition: ActionDefinition) -> tuple[str, ...]:
+    """A row of the page that lists the others."""
+    return (
+        f"[{markdown.code(definition.variant)}]({name_files(definition.variant)}.md)",
+        str(definition.version),
+        markdown.cell(definition.description) or "-",
+    )
+
+
+def write_index(rows: Iterable[tuple[str, ...]]) -> str:
     """The page that lists the others."""
-    rows = [
-        (
-            f"[{markdown.code(one.variant)}]({name_files(one.variant)}.md)",
-            str(one.version),
-            markdown.cell(one.description) or "-",
-        )
-        for one in definitions
-    ]
     return f"# Actions\n\n{markdown.table(('variant', 'version', 'description'), rows)}"
 
 

@@ -55,7 +55,16 @@ def write_types(schema: Any, name: str) -> str:
         formatters=[Formatter.BUILTIN],
         custom_file_header="# Generated.",
     )
-    return arrange(str(written).replace(mark, ""))
+    return _spell(arrange(str(written).replace(mark, "")))
+
+
+def _spell(source: str) -> str:
+    """The module with all of it visible: what is not can only stand in its texts, for the names
+    of types are letters and digits, and no comment is a tenant's."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in source
+    )
 
 
 def _names(definitions: dict[str, Any]) -> Iterable[str]:

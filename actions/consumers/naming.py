@@ -21,14 +21,17 @@ class Names:
     def __init__(self) -> None:
         # By how they look in small letters: a file system or a reader may not tell them apart.
         self._given: set[str] = set()
+        # By wanted name, the last number: many may want the same one.
+        self._numbers: dict[str, int] = {}
 
     def give(self, wanted: str) -> str:
         """A name of its own that looks like what is wanted."""
         name = as_name(wanted)
-        number, given = 1, name
+        number, given = self._numbers.get(name.lower(), 1), name
         while given.lower() in self._given:
             number += 1
             given = f"{name}{number}"
+        self._numbers[name.lower()] = number
         self._given.add(given.lower())
         return given
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from actions.consumers import pages
-from actions.consumers.examples import find_examples
+from actions.consumers.examples import SECONDS_TO_WAIT, Asked, find_examples
 from actions.consumers.naming import as_name
-from actions.consumers.python import write_python
+from actions.consumers.python import BUSY, write_python
 from actions.consumers.reading import read_shapes
 from actions.consumers.typescript import write_typescript
 from actions.contracts import dialect_of
 from actions.models import ActionDefinition
+from config.errors import BusyError
+from runtime.seats import Seats
 
 # Raised by whoever changes what is written: clients keep what they have until then.
-EDITION = 1
+EDITION = 2
 TAKEN = 20
+# Who reads a contract's shapes, or waits for a turn at it: the work is this process's own, and
+# takes some seconds at the most.
+seats = Seats(20)
+SECONDS_FOR_A_TURN = 15
+_turns = threading.BoundedSemaphore(2)
+# Nobody waits for an example who has asked for a page.
+SECONDS_FOR_A_PAGE = 5
 
 
 def tag_of(definition: ActionDefinition) -> str:
@@ -26,16 +37,19 @@ def tag_of(definition: ActionDefinition) -> str:
     return f"{EDITION}-{bytes(definition.schema_digest).hex()[:32]}"
 
 
-def make_examples(definition: ActionDefinition, take: int = TAKEN) -> dict[str, Any]:
-    """Valid and invalid payloads."""
-    dialect = dialect_of(definition.read_schema())
-    return find_examples(definition.schema, dialect, take, definition.org_id)
+def make_examples(
+    definition: ActionDefinition, take: int = TAKEN, seconds: float = SECONDS_TO_WAIT
+) -> dict[str, Any]:
+    """Valid and invalid payloads; 503 where they are not made in so many seconds."""
+    asked = Asked(definition.schema, dialect_of(definition.read_schema()), take, seconds)
+    return find_examples(asked, definition.org_id)
 
 
 def make_typescript(definition: ActionDefinition) -> str:
-    """A module of types; the first is the payload's."""
-    shapes = read_shapes(definition.read_schema(), definition.variant)
-    return write_typescript(shapes, _heading(definition))
+    """A module of types; the first is the payload's. It is written in this process."""
+    with _turn(definition.org_id):
+        shapes = read_shapes(definition.read_schema(), definition.variant)
+        return write_typescript(shapes, _heading(definition))
 
 
 def make_python(definition: ActionDefinition) -> str:
@@ -46,35 +60,64 @@ def make_python(definition: ActionDefinition) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of Markdown; where the time was over before there was an example, it is not whole."""
+    """A page of Markdown; where there was no time for an example, it is not whole."""
 
     text: str
     is_whole: bool
 
 
-def make_page(definition: ActionDefinition) -> Page:
-    """The page, with an example, which takes its time."""
-    found = make_examples(definition, take=1)
-    is_whole = found["complete"] or bool(found["items"])
-    return Page(_write(definition, found["items"]), is_whole)
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A page that still is without its example."""
+
+    definition: ActionDefinition
+    text: str
+
+    @property
+    def tag(self) -> str:
+        """What stays the same for as long as the page does.
+
+        The example is made from the contract alone, whose digest stands on the page.
+        """
+        return f"{EDITION}-{sha256(self.text.encode()).hexdigest()[:32]}"
+
+    def finish(self, seconds: float = SECONDS_FOR_A_PAGE) -> Page:
+        """The page, with an example if one is made in so many seconds."""
+        try:
+            found = make_examples(self.definition, take=1, seconds=seconds)
+        except BusyError:
+            return self._end(None)
+        return self._end(found["items"] if found["complete"] or found["items"] else None)
+
+    def _end(self, examples: Sequence[dict[str, Any]] | None) -> Page:
+        end = pages.write_example(self.definition, examples)
+        return Page(self.text + end, is_whole=examples is not None)
 
 
-def tag_of_page(definition: ActionDefinition) -> str:
-    """What stays the same for as long as the page does, found without the example.
-
-    That is made from the contract alone, whose digest stands on the page.
-    """
-    return f"{EDITION}-{sha256(_write(definition, ()).encode()).hexdigest()[:32]}"
-
-
-def _write(definition: ActionDefinition, examples: Sequence[dict[str, Any]]) -> str:
-    shapes = read_shapes(definition.read_schema(), definition.variant)
-    return pages.write_page(definition, _versions(definition), shapes, examples)
+def draft_page(definition: ActionDefinition) -> Draft:
+    """The page of a definition `with_links`, as far as it is written in this process."""
+    versions = _versions(definition)
+    with _turn(definition.org_id):
+        shapes = read_shapes(definition.read_schema(), definition.variant)
+        return Draft(definition, pages.write_page(definition, versions, shapes))
 
 
 def _versions(definition: ActionDefinition) -> Sequence[ActionDefinition]:
+    """What a page shows of them: 200 whole contracts are too much to hold."""
     rows = ActionDefinition.objects.of_org(definition.org_id).filter(variant=definition.variant)
-    return list(rows.order_by("-version")[: pages.MAX_VERSIONS])
+    return list(rows.defer("schema").order_by("-version")[: pages.MAX_VERSIONS])
+
+
+@contextmanager
+def _turn(org_id: int) -> Iterator[None]:
+    """One of the few turns at reading shapes, which is waited for out of the slot."""
+    with seats.waiting(org_id) as is_seated:
+        if not is_seated or not _turns.acquire(timeout=SECONDS_FOR_A_TURN):
+            raise BusyError(BUSY, retry_after=5)
+        try:
+            yield
+        finally:
+            _turns.release()
 
 
 def _heading(definition: ActionDefinition) -> list[str]:

@@ -22,10 +22,11 @@ def write_page(
     definition: ActionDefinition,
     versions: Sequence[ActionDefinition],
     definitions: Iterable[Definition],
-    examples: Sequence[dict[str, Any]],
 ) -> str:
-    """The page of a version; `versions` are the live ones of its variant, the newest first."""
-    shown = _example(definition, examples[0]["payload"]) if examples else ["None was found.\n"]
+    """The page of a version, but for its end, which is `write_example`.
+
+    `versions` are the live ones of its variant, the newest first.
+    """
     parts = [
         f"# {markdown.code(definition.variant)}\n",
         markdown.paragraphs(definition.description) + "\n" if definition.description else "",
@@ -34,13 +35,26 @@ def write_page(
         _versions(definition, versions),
         "## Properties\n",
         *_properties(definitions),
-        "## Example\n",
-        *shown,
+        "## Example\n\n",
     ]
     return "\n".join(filter(None, parts))
 
 
-def _facts(definition: ActionDefinition) -> str:
+def write_example(definition: ActionDefinition, examples: Sequence[dict[str, Any]] | None) -> str:
+    """The end of a page. With None, there was no time for examples."""
+    if examples is None:
+        return f"There was no time to make one: `GET {_path_to_examples(definition)}` has some.\n"
+    if not examples:
+        return "None was found.\n"
+    return "\n".join(_example(definition, examples[0]["payload"]))
+
+
+def _path_to_examples(definition: Any) -> str:
+    return f"/v1/orgs/{definition.org_id}/actions/definitions/{definition.pk}/examples"
+
+
+def _facts(definition: Any) -> str:
+    """What there is to say of a definition `with_links`."""
     names = [markdown.code(name.name) for name in definition.names.all()]
     links = sorted(definition.links.all(), key=lambda link: (not link.is_default, link.pk))
     leads = [
@@ -52,7 +66,7 @@ def _facts(definition: ActionDefinition) -> str:
         ("contract", f"sha256 {markdown.code(bytes(definition.schema_digest).hex())}"),
         ("aliases", ", ".join(names) or "none"),
         ("goes to", ", ".join(leads) or "nowhere: it is kept, and ends at once"),
-        ("compatibility", definition.compatibility.replace("_", " ")),
+        ("compatibility", definition.variant_compatibility.replace("_", " ")),
         ("approval", "needed" if definition.requires_approval else "not needed"),
     ]
     return markdown.table(("", ""), rows)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 import orjson
 
+from actions.consumers.keeping import Kept
 from config.errors import BusyError, RuleError
 from runtime import apart
 from runtime.seats import Seats
@@ -14,11 +14,10 @@ from runtime.seats import Seats
 # Of processor time; by the clock, a busy machine may take longer.
 SECONDS = 10
 SECONDS_TO_WAIT = 25
-# What is kept of them, for what is asked for is mostly asked for again.
-KEPT = 32
 BUSY = "Types of too many contracts are being written. Try again later."
 # A process each, of some seconds.
 seats = Seats(2)
+kept = Kept()
 
 
 class UnwritableError(RuleError):
@@ -37,13 +36,19 @@ def write_python(schema: bytes, name: str, heading: Iterable[str], org_id: int) 
     return comment + written.partition("\n")[2]
 
 
-@lru_cache(maxsize=KEPT)
 def _generate(schema: bytes, name: str) -> str:
     asked = b'{"schema":%b,"name":%b,"seconds":%d}' % (schema, orjson.dumps(name), SECONDS)
+    told = kept.find(asked)
+    if told is None:
+        told = _run(asked)
+        kept.keep(asked, told)
+    return told.decode()
+
+
+def _run(asked: bytes) -> bytes:
     try:
-        told = apart.run("actions.consumers.generator", asked, seconds=SECONDS_TO_WAIT)
+        return apart.run("actions.consumers.generator", asked, seconds=SECONDS_TO_WAIT)
     except apart.LateError as error:
         raise BusyError(BUSY, retry_after=5) from error
     except apart.EndedError as error:
         raise UnwritableError("Its types are too many or too intricate to be written.") from error
-    return told.decode()

@@ -37,6 +37,7 @@ from actions.consumers.shapes import (
 Node = dict[str, Any]
 EVERY = ("string", "number", "boolean", "null", "array", "object")
 IN_OBJECTS = frozenset(["properties", "required", "patternProperties", "additionalProperties"])
+MAX_MEANINGS = 100
 IN_ARRAYS = frozenset(["items", "prefixItems", "additionalItems"])
 
 
@@ -100,7 +101,7 @@ class _Reader:
         others = [self._shape(inner) for inner in node.get("patternProperties", {}).values()]
         rest = either([*others, self._shape(additional)])
         properties = node.get("properties", {})
-        required = node.get("required", ())
+        required = dict.fromkeys(node.get("required", ()))
         fields = [
             Field(name, self._shape(inner), name in required) for name, inner in properties.items()
         ]
@@ -132,7 +133,9 @@ class _Reader:
 
     def _referred(self, node: Node) -> Iterator[Shape]:
         for meanings in self._targets.of(node):
-            yield either(self._named(target) for target in meanings)
+            # Of too many that a dynamic one may mean, what they have in common is not told.
+            few = len(meanings) <= MAX_MEANINGS
+            yield either(map(self._named, meanings)) if few else UNKNOWN
 
     def _named(self, target: Any) -> Shape:
         if not isinstance(target, dict):

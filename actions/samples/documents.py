@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from actions import references
 from actions.references import Path
+from actions.samples.keywords import DRAFT4
 from config import validation
 from config.errors import pointer
 
@@ -54,7 +55,11 @@ class Document:
             for link in references.find_links(self.source)
             if link[1] in ("$ref", _DYNAMIC.get(dialect))
         ]
-        self.dynamic = _changes_dialect(self.source, dialect) or _is_dynamic(self.source, links)
+        self.dynamic = (
+            _changes_dialect(self.source, dialect)
+            or _is_dynamic(self.source, links)
+            or (bool(links) and _names_twice(self.source, dialect))
+        )
         # In a place that the metaschema knows nothing of, anything may stand.
         self.unseen = any(
             not validation.is_schema(find(self.source, target), dialect=dialect)
@@ -237,6 +242,18 @@ def _is_dynamic(schema: Any, links: Iterable[tuple[Path, str, Path]]) -> bool:
         or (keyword == "$recursiveRef" and find(schema, path)[keyword] != "#")
         for path, keyword, target in links
     )
+
+
+def _names_twice(schema: Any, dialect: str) -> bool:
+    """Whether two parts have one name: which of them a reference means is a validator's choice."""
+    own = "id" if dialect == DRAFT4 else "$id"
+    named = [
+        (keyword == own, part[keyword])
+        for part in _walk(schema)
+        for keyword in ("$anchor", "$dynamicAnchor", own)
+        if isinstance(part.get(keyword), str)
+    ]
+    return len(named) > len(set(named))
 
 
 def _changes_dialect(schema: Any, dialect: str) -> bool:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from actions import contracts, names
 from bundles.documents import LeftOut
 from bundles.folders import finding, linking
-from bundles.folders.finding import Choice, Entry
+from bundles.folders.finding import Choice, Entry, Left
 from bundles.folders.naming import Naming
 from bundles.folders.origins import Origins
 from bundles.folders.references import SkippedError
-from bundles.reading import Budget, Source
+from bundles.folders.room import Room
+from bundles.reading import Budget, Source, find_places
 from config.errors import DomainError, Fault, RuleError
+from config.validation import MAX_FAULTS
 
 MAX_DESCRIPTION = 10_000
 
@@ -34,35 +37,39 @@ def convert(
     choice: Choice,
     naming: Naming,
     budget: Budget | None = None,
+    advance: Callable[[], None] = lambda: None,
 ) -> Converted:
     """The schemas of the files as a bundle. Nothing is fetched.
 
-    What cannot be a contract is left out, with its reason. A `DomainError` names all pairs of
-    places that give one variant. `budget` is what reading the files has left.
+    What cannot be a contract is left out, with its reason. A `DomainError` names pairs of places
+    that give one variant, 50 at most, or says that all are too large together. `budget` is what
+    reading the files has left; `advance` is called after each schema.
     """
-    found = finding.find(sources, root=root, choice=choice, budget=budget or Budget())
-    converted = Converted()
+    room = Room(budget or Budget())
+    found = finding.find(sources, root=root, choice=choice, room=room)
+    left: list[Left] = []
     named: dict[str, list[tuple[Entry, Any]]] = {}
     for entry in found.entries:
         try:
-            variant, schema = _convert(entry, found, naming)
+            with room.trying():
+                variant, schema = _convert(entry, found, naming, room)
         except SkippedError as error:
-            converted.left_out.append(LeftOut(entry.place, str(error), entry.pointer))
+            left.append(Left(entry.source, entry.pointer, str(error)))
         else:
             named.setdefault(variant, []).append((entry, schema))
-    converted.left_out += found.left_out
-    faults = [fault for variant, ones in named.items() for fault in _find_clashes(variant, ones)]
-    if faults:
-        raise DomainError.of(faults)
+        advance()
+    _refuse_clashes(named)
+    converted = Converted()
+    converted.left_out = _tell(left + found.left_out)
     for variant, ones in sorted(named.items()):
         _add(converted, variant, sorted(ones, key=lambda one: one[0].version or 0))
     return converted
 
 
-def _convert(entry: Entry, found: finding.Found, naming: Naming) -> tuple[str, Any]:
+def _convert(entry: Entry, found: finding.Found, naming: Naming, room: Room) -> tuple[str, Any]:
     """The variant and the contract of an entry."""
     variant = naming.name(entry.fields)
-    schema = linking.bundle(entry, found.documents)
+    schema = linking.bundle(entry, found.documents, room)
     try:
         names.check_name(variant, pointer="/variant")
         contracts.admit(schema)
@@ -74,18 +81,37 @@ def _convert(entry: Entry, found: finding.Found, naming: Naming) -> tuple[str, A
     return variant, schema
 
 
-def _find_clashes(variant: str, ones: Sequence[tuple[Entry, Any]]) -> list[Fault]:
-    """The faults of entries that would be the same version of one variant."""
-    faults = []
+def _tell(left: Sequence[Left]) -> list[LeftOut]:
+    places = find_places([(one.source, one.pointer) for one in left])
+    return [
+        LeftOut(place, one.reason, one.pointer) for place, one in zip(places, left, strict=True)
+    ]
+
+
+def _refuse_clashes(named: Mapping[str, Sequence[tuple[Entry, Any]]]) -> None:
+    """Refuse entries that would be the same version of one variant."""
+    clashes = (clash for variant, ones in named.items() for clash in _find_clashes(variant, ones))
+    found = list(itertools.islice(clashes, MAX_FAULTS))
+    places = iter(find_places([(one.source, one.pointer) for *pair, _ in found for one in pair]))
+    faults = [
+        Fault("AMBIGUOUS_VARIANT", f"{next(places)} and {next(places)} both give {what}.")
+        for *_, what in found
+    ]
+    if faults:
+        raise DomainError.of(faults)
+
+
+def _find_clashes(
+    variant: str, ones: Sequence[tuple[Entry, Any]]
+) -> Iterator[tuple[Entry, Entry, str]]:
+    """Pairs of entries, and what both of them would be."""
     first: dict[int | None, Entry] = {}
     unnumbered = len(ones) > 1 and any(entry.version is None for entry, _ in ones)
     for entry, _ in ones:
         known = first.setdefault(None if unnumbered else entry.version, entry)
         if known is not entry:
             what = f"{variant!r}" if unnumbered else f"version {entry.version} of {variant!r}"
-            said = f"{known.place} and {entry.place} both give {what}."
-            faults.append(Fault("AMBIGUOUS_VARIANT", said))
-    return faults
+            yield known, entry, what
 
 
 def _add(converted: Converted, variant: str, ones: Sequence[tuple[Entry, Any]]) -> None:

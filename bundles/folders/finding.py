@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from bundles.documents import LeftOut
 from bundles.folders import registries
 from bundles.folders.references import Document, Documents, SkippedError, resolve_pointer
-from bundles.reading import Budget, Source
+from bundles.folders.room import Room
+from bundles.reading import Source
 from config.errors import pointer, split_pointer
 
 OPENAPI_3_0 = "http://json-schema.org/draft-04/schema#"
@@ -61,10 +61,13 @@ class Entry:
     fields: Mapping[str, str]
     version: int | None = None
 
-    @property
-    def place(self) -> str:
-        """File and line."""
-        return self.source.place(self.pointer)
+
+class Left(NamedTuple):
+    """What is no contract, and why not."""
+
+    source: Source
+    pointer: str
+    reason: str
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ class Found:
 
     documents: Documents = field(default_factory=Documents)
     entries: list[Entry] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    left_out: list[Left] = field(default_factory=list)
 
     @contextmanager
     def leaving_out(self, source: Source, at: str) -> Iterator[None]:
@@ -85,10 +88,10 @@ class Found:
 
     def leave_out(self, source: Source, at: str, reason: str) -> None:
         """Note what is no schema."""
-        self.left_out.append(LeftOut(source.place(at), reason, at))
+        self.left_out.append(Left(source, at, reason))
 
 
-def find(sources: Sequence[Source], *, root: str, choice: Choice, budget: Budget) -> Found:
+def find(sources: Sequence[Source], *, root: str, choice: Choice, room: Room) -> Found:
     """The schemas of the files, in their order."""
     found = Found()
     exports: list[tuple[Source, str, Any]] = []
@@ -101,16 +104,16 @@ def find(sources: Sequence[Source], *, root: str, choice: Choice, budget: Budget
         document = found.documents.add(path, source.value)
         if choice.takes(path):
             _find_in(found, source, document, choice.each)
-    _add_exports(found, exports, budget)
+    _add_exports(found, exports, room)
     return found
 
 
-def _add_exports(found: Found, exports: Sequence[tuple[Source, str, Any]], budget: Budget) -> None:
-    subjects = registries.Subjects(found.documents, budget)
+def _add_exports(found: Found, exports: Sequence[tuple[Source, str, Any]], room: Room) -> None:
+    subjects = registries.Subjects(found.documents, room)
     added = []
     for source, at, one in exports:
         with found.leaving_out(source, at):
-            subjects.add(one, source.place(at))
+            subjects.add(one)
             added.append((source, at, one))
     for source, at, one in added:
         with found.leaving_out(source, at):

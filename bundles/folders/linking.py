@@ -6,6 +6,9 @@ import re
 from collections import deque
 from typing import Any
 
+import orjson
+from django.conf import settings
+
 from bundles.folders.finding import Entry
 from bundles.folders.references import (
     BY_NAME,
@@ -18,7 +21,10 @@ from bundles.folders.references import (
     resolve_pointer,
     walk,
 )
+from bundles.folders.room import Room
+from bundles.reading import memory
 
+TOO_LARGE = "With all that it refers to, it is larger than an action's definition may be."
 _DYNAMIC = ("$dynamicRef", "$recursiveRef")
 # What identifies a schema, or holds others only to be referred to: no reference is left to them.
 _DROPPED = frozenset(
@@ -38,7 +44,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_.$-]+")
 _OLD = re.compile(r"https?://json-schema\.org/draft-0")
 
 
-def bundle(entry: Entry, documents: Documents) -> Any:
+def bundle(entry: Entry, documents: Documents, room: Room) -> Any:
     """The schema of an entry; unchanged where nothing in it leads out of it.
 
     Else all that it refers to stands in its `$defs`, and what refers to itself still does.
@@ -46,7 +52,12 @@ def bundle(entry: Entry, documents: Documents) -> Any:
     schema = resolve_pointer(entry.document.value, entry.at)
     if not isinstance(schema, dict) or (entry.at == "" and not _leads_out(schema)):
         return schema
-    return _Bundle(entry, documents).make()
+    made = _Bundle(entry, documents, room).make()
+    size = len(orjson.dumps(made))
+    if size > settings.MAX_BODY_BYTES:
+        raise SkippedError(TOO_LARGE)
+    room.take_bytes(size)
+    return made
 
 
 def _leads_out(schema: Any) -> bool:
@@ -55,14 +66,18 @@ def _leads_out(schema: Any) -> bool:
 
 
 class _Bundle:
-    def __init__(self, entry: Entry, documents: Documents) -> None:
+    def __init__(self, entry: Entry, documents: Documents, room: Room) -> None:
         self._documents = documents
+        self._room = room
+        # Of its texts and keys, which are written once more for each bundle.
+        self._size = 0
         self._entry = entry
         self._dialect = entry.document.find_dialect()
         old = self._dialect is not None and bool(_OLD.match(self._dialect))
         self._container = "definitions" if old else "$defs"
-        self._names: dict[tuple[Document, str], str] = {(entry.document, entry.at): ""}
-        self._taken: set[str] = set()
+        self._names: dict[tuple[Document, str], str] = {(entry.document, entry.at): "#"}
+        # Each name that is taken, and the number that its next bearer has.
+        self._taken: dict[str, int] = {}
         self._left: deque[tuple[str, Target]] = deque()
 
     def make(self) -> dict[str, Any]:
@@ -79,10 +94,14 @@ class _Bundle:
         return self._copy(target.schema, target.document, target.find_base())
 
     def _copy(self, node: Any, document: Document, base: str) -> Any:
+        if isinstance(node, str):
+            self._grow(len(node))
         if isinstance(node, list):
+            self._room.take(memory.ARRAY + memory.ITEM * len(node))
             return [self._copy(inner, document, base) for inner in node]
         if not isinstance(node, dict):
             return node
+        self._take(node)
         base = find_base(node, base)
         if any(keyword in node for keyword in _DYNAMIC):
             said = "A dynamic reference cannot be bundled with what it means elsewhere."
@@ -100,6 +119,7 @@ class _Bundle:
         if key in DATA:
             return value
         if key in BY_NAME and isinstance(value, dict):
+            self._take(value)
             return {name: self._copy(one, document, base) for name, one in value.items()}
         return self._copy(value, document, base)
 
@@ -116,19 +136,31 @@ class _Bundle:
         key = target.document, target.at
         if key not in self._names:
             name = self._find_name(target)
-            self._names[key] = f"/{self._container}/{name}"
+            self._room.take(memory.TEXT + len(name))
+            self._names[key] = f"#/{self._container}/{name}"
             self._left.append((name, target))
-        return f"#{self._names[key]}"
+        return self._names[key]
 
     def _find_name(self, target: Target) -> str:
         """One that nothing else has: what it is called where it stands, or that of its file."""
         said = (target.at or target.document.path.partition(".")[0]).rpartition("/")[2]
         wanted = _UNFIT.sub("_", said) or "schema"
-        name, number = wanted, 2
+        name = wanted
         while name in self._taken:
-            name, number = f"{wanted}_{number}", number + 1
-        self._taken.add(name)
+            number = self._taken[wanted]
+            name, self._taken[wanted] = f"{wanted}_{number}", number + 1
+        self._taken[name] = 2
         return name
+
+    def _take(self, node: dict[str, Any]) -> None:
+        """An object is copied."""
+        self._room.take(memory.OBJECT + memory.MEMBER * len(node))
+        self._grow(sum(map(len, node)))
+
+    def _grow(self, number: int) -> None:
+        self._size += number
+        if self._size > settings.MAX_BODY_BYTES:
+            raise SkippedError(TOO_LARGE)
 
 
 def _bare(dialect: str | None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bundles.reading import Source, lines_above
+from collections.abc import Iterable
+
+from bundles.reading import Source, find_places, lines_above
 
 
 class Origins:
@@ -15,10 +17,13 @@ class Origins:
         """What is at the pointer was made of what is `at` a pointer of the source."""
         self._made_of[pointer] = source, at
 
-    def place(self, pointer: str) -> str:
-        """The place of it, or of the nearest above it; nothing where none is known."""
-        for above in lines_above(pointer):
-            if above in self._made_of:
-                source, at = self._made_of[above]
-                return source.place(at)
-        return ""
+    def places(self, pointers: Iterable[str]) -> list[str]:
+        """The place of each, or of the nearest above it; nothing where none is known."""
+        asked = [self._trace(pointer) for pointer in pointers]
+        known = iter(find_places([one for one in asked if one is not None]))
+        return ["" if one is None else next(known) for one in asked]
+
+    def _trace(self, pointer: str) -> tuple[Source, str] | None:
+        above = (up for up in lines_above(pointer) if up in self._made_of)
+        found = next(above, None)
+        return None if found is None else self._made_of[found]

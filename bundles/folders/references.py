@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urldefrag, urljoin
 
@@ -30,10 +31,12 @@ class Document:
     # What else its references may name, beside files and identifiers.
     named: dict[str, Document] = field(default_factory=dict)
 
-    @property
-    def uri(self) -> str:
-        """Where it is in the folder."""
-        return ROOT + quote(self.path)
+    # Where it is in the folder.
+    uri: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Tells where it is."""
+        self.uri = ROOT + quote(self.path)
 
     def find_dialect(self) -> str | None:
         """The dialect that it says, or that is meant."""
@@ -81,18 +84,24 @@ class Documents:
 
     def find(self, document: Document, reference: str, base: str) -> Target | None:
         """What a reference leads to, seen from its base, or from where the file is."""
-        url, fragment = urldefrag(reference)
+        url, _, fragment = reference.partition("#")
         other = document.named.get(url)
         if other is not None:
             return _go_on(Target(other, ""), fragment)
-        for uri in (_join(base, reference), _join(document.uri, reference)):
+        for seen_from in dict.fromkeys((base, document.uri)):
+            whole = _locate(seen_from, url) if url else seen_from
             if fragment and not fragment.startswith("/"):
-                found = self._known.get(uri)
+                found = self._known.get(f"{whole}#{fragment}")
             else:
-                found = _go_on(self._known.get(urldefrag(uri).url), fragment)
+                found = _go_on(self._known.get(whole), fragment)
             if found is not None:
                 return found
         return None
+
+
+@lru_cache(maxsize=4_096)
+def _locate(base: str, url: str) -> str:
+    return urldefrag(_join(base, url)).url
 
 
 def _go_on(target: Target | None, fragment: str) -> Target | None:
@@ -116,7 +125,7 @@ def resolve_pointer(value: Any, at: str) -> Any:
 def find_base(node: Any, base: str) -> str:
     """The base of the references in a schema, whose identifier may change it."""
     own = node.get("$id", node.get("id")) if isinstance(node, dict) else None
-    return urldefrag(_join(base, own)).url if isinstance(own, str) else base
+    return _locate(base, own) if isinstance(own, str) else base
 
 
 def walk(node: Any, base: str = "", at: str = "") -> Iterator[tuple[dict[str, Any], str, str]]:

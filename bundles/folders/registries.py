@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from actions.services import MAX_VERSION
 from bundles import reading
 from bundles.folders import avro
 from bundles.folders.references import Document, Documents, SkippedError
-from bundles.reading import Budget, UnreadableError
+from bundles.folders.room import Room
+from bundles.reading import UnreadableError, memory
 
 JSON, AVRO = "JSON", "AVRO"
 Key = tuple[str, int | None]
@@ -24,6 +27,8 @@ class Subject:
     """One version of a subject, its schema read."""
 
     schema: Any
+    # What it takes in memory.
+    weight: int
     references: list[Any]
     document: Document | None = field(default=None)
 
@@ -45,13 +50,14 @@ def split(value: Any) -> Iterator[tuple[str, Any]]:
 class Subjects:
     """All subjects of a folder, which may refer to each other."""
 
-    def __init__(self, documents: Documents, budget: Budget) -> None:
+    def __init__(self, documents: Documents, room: Room) -> None:
         self._documents = documents
         self._known: dict[Key, Subject] = {}
+        self._room = room
         # All texts of a folder count together, and with its files.
-        self._budget = budget
+        self._budget = room.budget
 
-    def add(self, one: Any, place: str) -> None:
+    def add(self, one: Any) -> None:
         """Read an answer; `SkippedError` says why it is left out."""
         key = _read_key(one)
         language = one.get("schemaType") or AVRO
@@ -60,14 +66,11 @@ class Subjects:
                 f"A schema of {str(language)[:100]} describes no JSON; JSON and AVRO do."
             )
         try:
-            name = f"{place}: schema.json"
-            data = one["schema"].encode()
-            schema = reading.parse(name, data, budget=self._budget).value
-            self._budget.left += len(data)
+            schema, weight = self._read(one["schema"])
         except UnreadableError as error:
             raise SkippedError(str(error)) from error
         listed = one.get("references")
-        subject = Subject(schema, listed if isinstance(listed, list) else [])
+        subject = Subject(schema, weight, listed if isinstance(listed, list) else [])
         if language == JSON:
             subject.document = self._documents.add(_path(key), schema)
         self._known.setdefault(key, subject)
@@ -78,8 +81,7 @@ class Subjects:
         subject = self._known[key]
         if subject.document is None:
             try:
-                others = [other.schema for other in self._find_all(subject)]
-                made = avro.convert(subject.schema, others)
+                made = self._convert(subject)
             except avro.AvroError as error:
                 raise SkippedError(
                     f"It is no Avro schema that can be converted: {error}"
@@ -90,6 +92,23 @@ class Subjects:
                 if other.document is not None:
                     subject.document.named[name] = other.document
         return subject.document
+
+    def _read(self, text: str) -> tuple[Any, int]:
+        """A schema, and what it takes in memory."""
+        data, before = text.encode(), self._budget.left
+        value = reading.parse("schema.json", data, budget=self._budget).value
+        self._budget.left += len(data)
+        return value, before - self._budget.left
+
+    def _convert(self, subject: Subject) -> dict[str, Any]:
+        """The JSON Schema of an Avro schema, made with all that it refers to."""
+        others = self._find_all(subject)
+        for one in others:
+            self._room.take_work(one.weight)
+        made = avro.convert(subject.schema, [other.schema for other in others])
+        self._room.take(memory.weigh(made))
+        self._room.take_bytes(len(orjson.dumps(made)))
+        return made
 
     def _find_all(self, subject: Subject) -> list[Subject]:
         """Those that it refers to, after those that they refer to, each once."""

@@ -94,6 +94,7 @@ class _Conversion:
         """A definition more, or one more that is left out; its callbacks always are."""
         self.left_out += operation.list_callbacks()
         try:
+            target = self._servers.find(operation)
             schema = self._write_contract(operation)
             variant = self._variants.give(operation)
         except UnconvertibleError as error:
@@ -106,7 +107,7 @@ class _Conversion:
         }
         if is_deprecated(operation):
             action["deprecated"] = True
-        label = self._servers.find_label(operation)
+        label = self._servers.give_label(operation, target)
         if label is not None:
             action["destinations"] = [label]
         self._actions.append(action)

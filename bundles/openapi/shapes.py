@@ -7,6 +7,8 @@ from typing import Any
 
 # Where a `$ref` of a translated schema leads.
 LookUp = Callable[[str], Any]
+# A schema of schemas of schemas, and so on, is one property beyond that, as what is no object.
+DEEPEST = 150
 _SAME = ("allOf", "anyOf", "oneOf")
 _SAME_ONE = ("not", "if", "then", "else")
 _ANNOTATIONS = frozenset(
@@ -73,29 +75,37 @@ def references(schema: Any) -> Iterator[str]:
 
 
 class Shape:
-    """Judges schemas whose references are looked up so."""
+    """Judges schemas whose references are looked up so, each of them once."""
 
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
+        # Whether what a reference leads to means objects; not by what leads back to itself.
+        self._known: dict[str, bool] = {}
 
-    def is_object(self, schema: Any, seen: frozenset[str] = frozenset()) -> bool:
+    def is_object(self, schema: Any, depth: int = 0) -> bool:
         """Whether it means objects: by its `type`, by its properties, or by its parts."""
-        if not isinstance(schema, dict):
+        if not isinstance(schema, dict) or depth > DEEPEST:
             return False
         if "type" in schema:
             return bool(schema["type"] in ("object", ["object"]))
-        if "properties" in schema:
+        if "properties" in schema or self._leads_to_object(schema, depth):
             return True
-        meant, further = self._follow(schema, seen)
-        if self.is_object(meant, further):
-            return True
-        if any(self.is_object(part, seen) for part in schema.get("allOf", [])):
+        if any(self.is_object(part, depth + 1) for part in schema.get("allOf", [])):
             return True
         return any(
-            all(self.is_object(part, seen) for part in schema[keyword])
+            all(self.is_object(part, depth + 1) for part in schema[keyword])
             for keyword in ("anyOf", "oneOf")
             if schema.get(keyword)
         )
+
+    def _leads_to_object(self, schema: dict[str, Any], depth: int) -> bool:
+        reference = schema.get("$ref")
+        if not isinstance(reference, str):
+            return False
+        if reference not in self._known:
+            self._known[reference] = False
+            self._known[reference] = self.is_object(self._look_up(reference), depth + 1)
+        return self._known[reference]
 
     def leaves_alone(self, schema: dict[str, Any], names: Container[str]) -> bool:
         """Whether the schema says the same of an object that has properties of these names too.
@@ -106,25 +116,25 @@ class Shape:
         others = [schema[keyword] for keyword in _OF_OTHERS if keyword in schema]
         is_map = not schema.get("properties") and any(one is not False for one in others)
         own = {key: value for key, value in schema.items() if key not in _OF_OTHERS}
-        return not is_map and self._ignores(own, names, frozenset())
+        return not is_map and self._ignores(own, names)
 
-    def _ignores(self, schema: Any, names: Container[str], seen: frozenset[str]) -> bool:
-        if not isinstance(schema, dict):
-            return True
-        judging = schema.keys() - _ANNOTATIONS - _open_others(schema)
-        if not judging <= _NAMING or any(name in names for name in _named(schema)):
-            return False
-        meant, further = self._follow(schema, seen)
-        return self._ignores(meant, names, further) and all(
-            self._ignores(part, names, seen) for part in _parts(schema)
-        )
-
-    def _follow(self, schema: dict[str, Any], seen: frozenset[str]) -> tuple[Any, frozenset[str]]:
-        """What its `$ref` means, if it was not followed before; None if it has none."""
-        reference = schema.get("$ref")
-        if not isinstance(reference, str) or reference in seen:
-            return None, seen
-        return self._look_up(reference), seen | {reference}
+    def _ignores(self, schema: dict[str, Any], names: Container[str]) -> bool:
+        """Whether neither the schema nor what it says the same value is looks at these names."""
+        seen: set[str] = set()
+        left: list[Any] = [schema]
+        while left:
+            one = left.pop()
+            if not isinstance(one, dict):
+                continue
+            judging = one.keys() - _ANNOTATIONS - _open_others(one)
+            if not judging <= _NAMING or any(name in names for name in _named(one)):
+                return False
+            left += _parts(one)
+            reference = one.get("$ref")
+            if isinstance(reference, str) and reference not in seen:
+                seen.add(reference)
+                left.append(self._look_up(reference))
+        return True
 
 
 def _open_others(schema: dict[str, Any]) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin
+from urllib.parse import unquote, urljoin
 
 from bundles.openapi.faults import Path, UnconvertibleError, UnusableError
 from config.errors import pointer, split_pointer
@@ -49,8 +49,7 @@ class Specification:
     def find(self, reference: str, path: Path) -> Place:
         """What the `$ref` of the value at this path leads to."""
         base = self._resources.enclosing(path)
-        uri, fragment = urldefrag(reference)
-        uri = urljoin(base.uri, uri) if uri else base.uri
+        uri, fragment = _locate(base.uri, reference)
         root = base.path if uri == base.uri else self._resources.paths.get(uri)
         if root is None:
             said = f"It refers to another document, {reference[:_SHOWN]}: nothing is fetched."
@@ -104,7 +103,7 @@ class Resources:
     def of(cls, document: dict[str, Any]) -> Resources:
         """Those of a document; gone through once."""
         own = document.get("$self")
-        uri = urldefrag(own).url if isinstance(own, str) else ""
+        uri = _locate("", own)[0] if isinstance(own, str) else ""
         made = cls(Resource(uri, ()), {uri: ()})
         for node, path in _named(document):
             made._add(node, path)
@@ -121,12 +120,22 @@ class Resources:
     def _add(self, node: dict[str, Any], path: Path) -> None:
         around = self.enclosing(path)
         if isinstance(node.get("$id"), str):
-            uri = urldefrag(urljoin(around.uri, node["$id"])).url
+            uri = _locate(around.uri, node["$id"])[0]
             around = self._by_path[path] = Resource(uri, path)
             self.paths[uri] = path
         for keyword in ("$anchor", "$dynamicAnchor"):
             if isinstance(node.get(keyword), str):
                 self.anchors[around.uri, node[keyword]] = path
+
+
+def _locate(base: str, reference: str) -> tuple[str, str]:
+    """The URI that a reference means, seen from a base, and its fragment."""
+    uri, _, fragment = reference.partition("#")
+    try:
+        return urljoin(base, uri) if uri else base, fragment
+    except ValueError:
+        # Brackets that are no address; nothing else has such a name.
+        return uri, fragment
 
 
 def _named(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Path]]:

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils import timezone
 
 from actions import contracts
-from actions.services import MAX_VERSION
+from bundles.planning.drafts import Draft, Versions
 from bundles.planning.moments import read_moments
-from bundles.planning.policies import Judge
+from bundles.planning.policies import Case
 from bundles.planning.states import State, Version
-from bundles.planning.wishes import Entry, Wish
-from config.errors import ConflictError, DomainError, Fault
+from bundles.planning.wishes import Entry, Wish, below
+from config.errors import DomainError, Fault
 
-Versions = dict[int, Version]
 OF_ALL_VERSIONS = ("requires_approval", "compatibility", "open_content")
+# Names of these, each with its value.
+Said = tuple[tuple[str, Any], ...]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Settled:
-    """A variant's versions as they are to be, and which wish each of them comes from."""
+    """A variant's versions as they are to be, and the wishes that they come from, each with its
+    number. There may be many of these: what is not needed any more is not in them."""
 
     pointer: str
     final: Versions
-    wishes: dict[int, Wish] = field(default_factory=dict)
+    wishes: tuple[Wish, ...] = ()
+    # What is said of all versions.
+    said: Said = ()
     # Whether actions that needed approval no longer do.
     lifts: bool = False
 
@@ -37,41 +41,57 @@ class Settled:
 
 
 class Settling:
-    """Goes through the actions of a document, beside what is there, and gathers what is wrong."""
+    """Goes through the actions of a document, beside what is there, and gathers what is wrong.
 
-    def __init__(self, state: State, labels: frozenset[str], judge: Judge, *, prune: bool) -> None:
+    `cases` are the versions that are yet to be judged.
+    """
+
+    def __init__(self, state: State, labels: frozenset[str], *, prune: bool) -> None:
         self.faults: list[Fault] = []
+        self.cases: list[Case] = []
         self._state = state
         # The destinations that there are, or are going to be.
         self._labels = labels
         self._prune = prune
         self._admitted: set[bytes] = set()
-        self._judge = judge
         self._now = timezone.now()
 
     def settle(self, pointer: str, action: Entry, wishes: Sequence[Wish]) -> Settled:
         """What the action's variant is to be."""
         stored = self._state.variants.get(action["variant"], {})
-        settled = Settled(pointer, dict(stored))
+        draft = Draft(stored)
+        settled: dict[int, Wish] = {}
         for wish in wishes:
             try:
-                self._settle_version(settled, wish)
+                number = self._settle_version(draft, wish)
             except DomainError as error:
-                self.faults += _below(wish.pointer, error.faults)
-        self._say_of_all(settled, action, stored)
-        self._judge_new(settled, stored)
+                self.faults += below(wish.pointer, error.faults)
+            else:
+                settled[number] = Wish(wish.pointer, wish.entry, number)
+        said = tuple((name, action[name]) for name in OF_ALL_VERSIONS if name in action)
+        final: Versions = draft.final
+        if said:
+            final = {number: replace(one, **dict(said)) for number, one in final.items()}
+        live: Sequence[int] = draft.live
         if self._prune and "versions" in action:
-            for number in settled.final.keys() - settled.wishes.keys():
-                settled.final[number] = buried(settled.final[number])
-        if settled.final == stored:
+            gone = {number: buried(final[number]) for number in final.keys() - settled.keys()}
+            final = {**final, **gone}
+            live = [number for number in live if number not in gone]
+        self._gather_cases(final, live, settled, stored)
+        lifts = ("requires_approval", False) in said
+        return Settled(
+            pointer,
             # Of much that is kept, there is one of each in memory.
-            settled.final = stored
-        return settled
+            stored if final == stored else final,
+            tuple(settled.values()),
+            said,
+            lifts and any(one.requires_approval for one in stored.values()),
+        )
 
-    def _settle_version(self, settled: Settled, wish: Wish) -> None:
-        final = settled.final
-        number = _find_number(final, wish)
-        known = final.get(number)
+    def _settle_version(self, draft: Draft, wish: Wish) -> int:
+        """The number of the version that the wish is about; it is as wished then."""
+        number = draft.find_number(wish.digest) if wish.number is None else wish.number
+        known = draft.final.get(number)
         if known is None and wish.digest is None:
             raise DomainError(
                 f"There is no version {number}, and none can be made without a schema.",
@@ -86,75 +106,35 @@ class Settling:
             )
         if known is None:
             self._admit(wish)
-        base = known if known and known.is_live else _revived(final, number, known, wish.digest)
+        base = draft.begin(number, wish.digest)
         said = _said(wish.entry) | read_moments(wish.entry, base, self._now)
         self.faults += _unknown_labels(wish, self._labels)
-        settled.wishes[number] = wish
-        # An alias that another version holds moves here.
-        for other, version in final.items() if said.get("aliases") else ():
-            if set(version.aliases) & set(said["aliases"]):
-                kept = tuple(name for name in version.aliases if name not in said["aliases"])
-                final[other] = replace(version, aliases=kept)
-        final[number] = replace(base, **said) if said else base
+        draft.put(number, replace(base, **said) if said else base)
+        return number
 
     def _admit(self, wish: Wish) -> None:
         if wish.digest not in self._admitted:
             contracts.admit(wish.entry["schema"])
             self._admitted.add(wish.digest or b"")
 
-    def _say_of_all(self, settled: Settled, action: Entry, stored: Versions) -> None:
-        """What is said of approval and of the policy holds for all versions."""
-        said = {name: action[name] for name in OF_ALL_VERSIONS if name in action}
-        if not said:
-            return
-        lifts = said.get("requires_approval") is False
-        settled.lifts = lifts and any(one.requires_approval for one in stored.values())
-        for number, version in settled.final.items():
-            settled.final[number] = replace(version, **said)
+    def _gather_cases(
+        self, final: Versions, live: Sequence[int], wishes: Mapping[int, Wish], stored: Versions
+    ) -> None:
+        """What is to be judged: what lives already is not, whatever the policy has become.
 
-    def _judge_new(self, settled: Settled, stored: Versions) -> None:
-        """What lives already is not judged again, whatever the policy has become."""
-        for number, wish in settled.wishes.items():
-            known = stored.get(number)
-            if known is None or not known.is_live:
-                faults = self._judge.find_faults(number, wish, settled.final, settled.wishes)
-                self.faults += _below(wish.pointer, faults)
+        Nor is a variant of which nothing lives on: what another organization has published is
+        history, and nobody here sends it. With `prune`, the document is all that there is to be:
+        what was published here before comes back beside it, as of an export.
+        """
+        known = {number for number, version in stored.items() if self._prune or version.is_live}
+        if any(number in stored and stored[number].is_live for number in live):
+            new = (number for number in wishes if number not in known)
+            self.cases += (Case(number, final, live, wishes) for number in new)
 
 
 def buried(version: Version) -> Version:
     """The version, deleted: its aliases and links go."""
     return replace(version, is_live=False, aliases=(), links=(), default=None)
-
-
-def _find_number(final: Versions, wish: Wish) -> int:
-    """Which version a wish means."""
-    if wish.number is not None:
-        return wish.number
-    newest = max((number for number, one in final.items() if one.is_live), default=None)
-    if newest is not None and wish.digest in {None, final[newest].digest}:
-        return newest
-    number = max(final, default=0) + 1
-    if number > MAX_VERSION:
-        raise ConflictError("The highest version number is used; name a free one.")
-    return number
-
-
-def _revived(final: Versions, number: int, known: Version | None, digest: bytes | None) -> Version:
-    """A version that is new, or comes back, with the links of the highest live lower one."""
-    lower = max((low for low, one in final.items() if one.is_live and low < number), default=None)
-    links, default = (final[lower].links, final[lower].default) if lower else ((), None)
-    if known:
-        return replace(known, is_live=True, links=links, default=default)
-    # As all versions have it, whatever became of them.
-    like = next(iter(final.values())) if final else Version(b"")
-    return Version(
-        digest or b"",
-        requires_approval=any(version.requires_approval for version in final.values()),
-        links=links,
-        default=default,
-        compatibility=like.compatibility,
-        open_content=like.open_content,
-    )
 
 
 def _said(entry: Entry) -> dict[str, Any]:
@@ -179,8 +159,3 @@ def _unknown_labels(wish: Wish, labels: frozenset[str]) -> Iterator[Fault]:
                 f"There is no destination {label!r}, neither there nor in the bundle.",
                 f"{wish.pointer}/destinations/{index}",
             )
-
-
-def _below(at: str, faults: Sequence[Fault]) -> Iterator[Fault]:
-    """The faults, with pointers from the document's root."""
-    return (replace(fault, pointer=at + (fault.pointer or "")) for fault in faults)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bundles.planning.definitions import Settled, Versions
+from bundles.planning.definitions import Settled
+from bundles.planning.drafts import Versions
 from bundles.planning.states import State
 from config.errors import Fault
 
@@ -22,7 +23,7 @@ def find_clashes(state: State, settled: Mapping[str, Settled]) -> Iterator[Fault
             message = f"{variant!r} is an alias of {holder[0]!r}."
             yield Fault("VARIANT_IS_ALIAS", message, f"{one.pointer}/variant")
     for variant, one in settled.items():
-        for wish in one.wishes.values():
+        for wish in one.wishes:
             for index, alias in enumerate(wish.entry.get("aliases", ())):
                 holder = held.setdefault(alias, (variant, True))
                 if holder != (variant, True):
@@ -50,7 +51,7 @@ def _needs_approval(versions: Versions) -> bool:
 def _find_named(variant: str, one: Settled) -> Iterator[tuple[str, str]]:
     """The names that lead to it, as far as the document has them, and where."""
     yield variant, f"{one.pointer}/variant"
-    for wish in one.wishes.values():
+    for wish in one.wishes:
         for index, alias in enumerate(wish.entry.get("aliases", ())):
             yield alias, f"{wish.pointer}/aliases/{index}"
 

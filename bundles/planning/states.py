@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,11 +24,14 @@ SELECT d.variant, d.version, d.id, d.schema_digest, d.description, d.requires_ap
   (SELECT t.label FROM actions_definitiondestination l
    JOIN destinations_destination t ON t.id = l.destination_id
    WHERE l.definition_id = d.id AND l.is_default),
-  d.compatibility, d.open_content, d.deprecated_at, d.sunset_at
+  -- As `actions.policies.read` has it, whatever the row itself says.
+  first_value(d.compatibility) OVER stored, first_value(d.open_content) OVER stored,
+  d.deprecated_at, d.sunset_at
 FROM actions_actiondefinition d
 WHERE d.org_id = %(org)s AND (%(entire)s OR d.variant = ANY(%(variants)s::text[])
   -- An alias may be what a deleted variant was called, whose actions needed approval.
   OR (d.requires_approval AND d.variant = ANY(%(names)s::text[])))
+WINDOW stored AS (PARTITION BY d.variant ORDER BY d.id)
 ORDER BY d.variant, d.version
 """
 NAMES = """
@@ -135,6 +140,24 @@ class State:
             _chosen(self.signing_keys, scope.signing_keys | _used(targets, "signing_key")),
         )
 
+    def move_names(self, variants: Collection[str], taken: Collection[str]) -> None:
+        """Bring it forward, when these variants have given up names, and taken these ones.
+
+        A name that has changed hands is nobody's here: who finds it held finds something new.
+        """
+        lost: defaultdict[str, set[str]] = defaultdict(set)
+        for name, (holder, is_alias) in list(self.names.items()):
+            if holder in variants or name in taken:
+                del self.names[name]
+                if is_alias and holder not in variants:
+                    lost[holder].add(name)
+        for holder, names in lost.items():
+            versions = self.variants.get(holder, {})
+            for number, version in versions.items():
+                kept = tuple(alias for alias in version.aliases if alias not in names)
+                if kept != version.aliases:
+                    versions[number] = replace(version, aliases=kept)
+
 
 def digest(part: Any) -> bytes:
     """Equal for equal parts of a state, and for no others."""
@@ -146,14 +169,14 @@ def read(org_id: int, scope: Scope) -> State:
     """What is there now."""
     given = scope.parameters(org_id)
     state = State()
-    # Names are kept once, however often they stand somewhere.
+    # Names and labels are kept once, however often they stand somewhere.
     known = {name: name for name in scope.names}
     # A cursor of the server's: here is never all of an answer at once.
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(DEFINITIONS, given)
         for variant, number, *columns in cursor:
             row = state.variants.setdefault(known.get(variant, variant), {})
-            row[number] = _version(*columns)
+            row[number] = _version(known, *columns)
         cursor.execute(NAMES, given)
         for name, variant, is_alias in cursor:
             state.names[known[name]] = known.get(variant, variant), is_alias
@@ -177,7 +200,7 @@ def hold(org_id: int, scope: Scope) -> None:
             cursor.execute(statement, scope.parameters(org_id))
 
 
-def _version(row_id: int, digest: Any, *columns: Any) -> Version:
+def _version(known: dict[str, str], row_id: int, digest: Any, *columns: Any) -> Version:
     description, requires_approval, is_live, aliases, links, default, *others = columns
     return Version(
         bytes(digest),
@@ -186,7 +209,7 @@ def _version(row_id: int, digest: Any, *columns: Any) -> Version:
         requires_approval,
         is_live,
         tuple(sorted(aliases)),
-        tuple(sorted(links)),
+        tuple(known.setdefault(label, label) for label in sorted(links)),
         default,
         *others,
     )

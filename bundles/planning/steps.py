@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
+from bundles.planning.definitions import Said
 from bundles.planning.states import Target, Version
 from bundles.planning.wishes import Entry
 
@@ -34,6 +35,8 @@ class Step:
     current: int | None = None
     # The row that it is about, if there is one: also one that comes back.
     id: int | None = None
+    # What the document says of all versions of the variant.
+    said: Said = ()
 
     def __str__(self) -> str:
         return f"{self.name} v{self.number}" if self.kind == ACTION else self.name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actions import names
@@ -53,6 +53,11 @@ def read_wishes(index: int, action: Entry) -> list[Wish]:
 
 def _digest(entry: Entry) -> bytes | None:
     return strictjson.digest(entry["schema"]) if "schema" in entry else None
+
+
+def below(at: str, faults: Sequence[Fault]) -> Iterator[Fault]:
+    """The faults of an entry, with pointers from the document's root."""
+    return (replace(fault, pointer=at + (fault.pointer or "")) for fault in faults)
 
 
 def read_scope(document: dict[str, Any], *, entire: bool) -> Scope:

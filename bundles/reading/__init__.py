@@ -12,6 +12,7 @@ from bundles.reading.memory import Budget as Budget
 from bundles.reading.merging import merge
 from bundles.reading.places import lines_above as lines_above
 from bundles.reading.sources import Source as Source
+from bundles.reading.sources import find_places as find_places
 from bundles.reading.sources import parse as parse
 from bundles.reading.sources import read_file, read_input
 from bundles.reading.sources import read_folder as read_folder

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from bundles.reading.faults import MAX_MEMORY
 
@@ -18,6 +19,20 @@ OBJECT, MEMBER = 136, 60
 TEXT, WIDE = 64, 24
 NUMBER = 32
 MOST_SHARED, LONGEST_SHARED = 4_096, 64
+
+
+def weigh(value: Any) -> int:
+    """What the arrays and objects of a value take; its texts may be there already."""
+    weight, left = 0, [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            weight += OBJECT + MEMBER * len(one)
+            left += one.values()
+        elif isinstance(one, list):
+            weight += ARRAY + ITEM * len(one)
+            left += one
+    return weight
 
 
 @dataclass(slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bundles.reading.faults import UnreadableError
 from bundles.reading.places import lines_above
-from bundles.reading.sources import Source
+from bundles.reading.sources import Source, find_places
 from config.errors import pointer
 
 # The lists whose items are told apart by a name, and by which of their keys.
@@ -44,16 +43,7 @@ class Merged(Source):
 
     def places(self, pointers: Iterable[str]) -> list[str]:
         """The place of each JSON Pointer in the file that it came from."""
-        asked = [self._trace(one) for one in pointers]
-        by_source: defaultdict[Source, list[str]] = defaultdict(list)
-        for source, at in asked:
-            by_source[source].append(at)
-        found = {
-            (source, at): place
-            for source, ats in by_source.items()
-            for at, place in zip(ats, source.places(ats), strict=True)
-        }
-        return [found[one] for one in asked]
+        return find_places([self._trace(one) for one in pointers])
 
     def check_names(self, at: str, key: str) -> None:
         """Refuse a name that two items of a list have."""

@@ -7,7 +7,8 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -63,6 +64,19 @@ class Source:
         return self.places([pointer])[0]
 
 
+def find_places(asked: Sequence[tuple[Source, str]]) -> list[str]:
+    """`bundle.yaml:12` of each pointer of a source; each file is gone through again, once."""
+    by_source: defaultdict[Source, list[str]] = defaultdict(list)
+    for source, at in asked:
+        by_source[source].append(at)
+    found = {
+        (source, at): place
+        for source, ats in by_source.items()
+        for at, place in zip(ats, source.places(ats), strict=True)
+    }
+    return [found[one] for one in asked]
+
+
 def parse(
     name: str, data: bytes, *, budget: Budget | None = None, plain_keys: bool = False
 ) -> Source:
@@ -86,6 +100,9 @@ def read_file(path: str, *, budget: Budget | None = None, plain_keys: bool = Fal
         if found.st_size > MAX_BYTES:
             raise too_large(path)
         data = _read_path(path)
+        # Half of a file may well be a document, too.
+        if _identify(os.stat(path)) != _identify(found):
+            raise UnreadableError(f"{path}: it was changed while it was read.")
     except OSError as error:
         raise NoFileError(f"{path} cannot be read: {error.strerror}.") from error
     source = _parse(path, data, partial(_read_again, path), budget, plain_keys=plain_keys)
@@ -95,7 +112,12 @@ def read_file(path: str, *, budget: Budget | None = None, plain_keys: bool = Fal
 
 def read_input(*, budget: Budget | None = None, plain_keys: bool = False) -> Source:
     """The document on standard input."""
-    data = _read(sys.stdin.buffer, STANDARD_INPUT)
+    if sys.stdin is None:
+        raise NoFileError(f"{STANDARD_INPUT} cannot be read: it is closed.")
+    try:
+        data = _read(sys.stdin.buffer, STANDARD_INPUT)
+    except OSError as error:
+        raise NoFileError(f"{STANDARD_INPUT} cannot be read: {error.strerror}.") from error
     return parse(STANDARD_INPUT, data, budget=budget, plain_keys=plain_keys)
 
 
@@ -117,9 +139,12 @@ def read_folder(
 
 def _list(path: str) -> Iterator[str]:
     """The files below a folder, as many as are looked at."""
-    seen = 0
-    for folder, folders, names in os.walk(path, onerror=_refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    seen, left = 0, [path]
+    while left:
+        # One folder at a time: left alone, it calls itself for each one that is inside another.
+        folder, folders, names = next(os.walk(left.pop(), onerror=_refuse))
+        inner = (os.path.join(folder, name) for name in folders if not name.startswith("."))
+        left += (one for one in inner if not os.path.islink(one))
         for name in names:
             seen += 1
             if seen > MAX_FILES:
@@ -146,6 +171,10 @@ def _parse(name: str, data: bytes, again: Again, budget: Budget, *, plain_keys: 
     else:
         value = yamls.parse(name, text, budget, plain_keys=plain_keys)
     return Source(name, value, data, again, is_json=is_json)
+
+
+def _identify(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _read_path(path: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any, Literal
 
 import orjson
@@ -42,7 +43,8 @@ def dump(value: Any, format: Format) -> str:
     _emit(emitter, value)
     emitter.emit(DocumentEndEvent(explicit=False))
     emitter.emit(StreamEndEvent())
-    return stream.getvalue()
+    # It ends a document whose last text ends with empty lines, and nothing could follow that then.
+    return re.sub(r"\n\.\.\.\n\Z", "\n", stream.getvalue())
 
 
 def _emit(emitter: CEmitter, value: Any) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from yaml import YAMLError
-from yaml._yaml import CParser
 from yaml.error import MarkedYAMLError
 from yaml.events import (
     AliasEvent,
@@ -26,7 +25,7 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
-from bundles.reading import memory, scalars
+from bundles.reading import memory, scalars, surrogates
 from bundles.reading.faults import MAX_TEXT, UnreadableError, too_large, too_long
 from bundles.reading.memory import Budget
 from bundles.reading.places import Kind, Step
@@ -61,7 +60,7 @@ def walk(data: bytes) -> Iterator[Step]:
     """The steps through a document that can be parsed; an alias is a value without parts."""
     # Of each mapping, whether a key comes next; None is a sequence.
     keys: list[bool | None] = []
-    for event in _events(CParser(data)):
+    for event in surrogates.read_events(data):
         line = event.start_mark.line + 1
         if isinstance(event, CollectionEndEvent):
             keys.pop()
@@ -80,17 +79,12 @@ def walk(data: bytes) -> Iterator[Step]:
                 yield Step(Kind.VALUE, line)
 
 
-def _events(parser: CParser) -> Iterator[Event]:
-    while (event := parser.get_event()) is not None:
-        yield event
-
-
 class Builder:
     """Builds one document out of the events of its file."""
 
     def __init__(self, name: str, data: bytes, budget: Budget, *, plain_keys: bool) -> None:
         self._name = name
-        self._events = _events(CParser(data))
+        self._events = surrogates.read_events(data)
         self._data = data
         self._budget = budget
         self._plain_keys = plain_keys

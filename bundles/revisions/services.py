@@ -14,12 +14,13 @@ from django.db.models.functions import Now
 from bundles import plans, services
 from bundles.models import ConfigRevision
 from bundles.planning.changes import name_changed, remember
+from bundles.planning.policies import Judge
 from bundles.planning.states import State, Version
 from bundles.planning.steps import SIGNS, Step, preview
 from bundles.plans import Plan
 from bundles.writing import StaleError
 from config import strictjson
-from config.errors import DomainError, Fault, ForbiddenError, RuleError
+from config.errors import DomainError, Fault, ForbiddenError, NotFoundError, RuleError
 from orgs.models import Organization
 
 # Of an organization's revisions, the newest are kept: so many, and so many bytes as stored.
@@ -28,6 +29,8 @@ KEPT_BYTES = 256 * 2**20
 # Of the steps as they are shown, and of the links that they make.
 MOST_BYTES = 4_000_000
 MOST_LINKS = 100_000
+# Who plans one waits so long for its versions to be judged: all of them together.
+SECONDS = 60.0
 OLD = """
 DELETE FROM bundles_configrevision WHERE id IN (
   SELECT id FROM (
@@ -68,7 +71,15 @@ def plan_revision(
 ) -> ConfigRevision:
     """The document with its steps, kept; nothing of it is done. Old revisions make room."""
     org = Organization.objects.get(pk=org_id)
-    plan = _plan(org, definition, terms)
+    with _pointing():
+        allowing = terms.get("allow_indeterminate", False)
+        plan = plans.plan(
+            org=org,
+            document=definition,
+            prune=terms.get("prune", False),
+            force=terms.get("force", False),
+            judge=Judge(org_id, allow_indeterminate=allowing, seconds=SECONDS),
+        )
     shown = _show(plan.steps)
     with transaction.atomic():
         made = ConfigRevision.objects.create(
@@ -90,19 +101,15 @@ def apply_revision(*, revision: ConfigRevision, held: Collection[str]) -> Config
     """The revision, applied; one that was applied before stays as it is.
 
     409 `PLAN_STALE` where what is there has changed since it was planned. What else keeps it from
-    being applied is kept as its `error_message`; it may be tried again.
+    being applied is kept as its `error_message`; it may be tried again. 404 where newer ones have
+    pushed it out before it was applied.
     """
-    if revision.status != Status.APPLIED:
-        try:
-            _apply(revision, held)
-        except (StaleError, ForbiddenError):
-            raise
-        except DomainError as error:
-            said = " ".join(fault.message for fault in error.faults)
-            rows = ConfigRevision.objects.filter(pk=revision.pk, applied_at=None)
-            rows.update(status=Status.FAILED, error_message=said, updated_at=Now())
-            raise
-    revision.refresh_from_db()
+    if revision.status == Status.APPLIED:
+        return revision
+    try:
+        _apply_or_refuse(revision, held)
+    except ConfigRevision.DoesNotExist as error:
+        raise NotFoundError(f"There is no config revision {revision.pk} any more.") from error
     return revision
 
 
@@ -112,6 +119,14 @@ def find_drift(*, revision: ConfigRevision) -> Drift:
         return Drift(_show(_plan_again(revision).changes))
     except DomainError as error:
         return Drift(faults=tuple(error.faults))
+
+
+def _apply_or_refuse(revision: ConfigRevision, held: Collection[str]) -> None:
+    try:
+        _apply(revision, held)
+    except DomainError as error:
+        if _keep_refusal(revision, error):
+            raise
 
 
 def _apply(revision: ConfigRevision, held: Collection[str]) -> None:
@@ -128,6 +143,24 @@ def _apply(revision: ConfigRevision, held: Collection[str]) -> None:
         if rows.update(status=Status.APPLIED, error_message="", **moments):
             with _pointing():
                 services.apply(plan=plan, held=held)
+        # As long as nobody else can push it out.
+        revision.refresh_from_db()
+
+
+@transaction.atomic
+def _keep_refusal(revision: ConfigRevision, error: DomainError) -> bool:
+    """Keep what was in the way; False where somebody else has applied it meanwhile."""
+    # Waits for whoever is applying it.
+    locked = ConfigRevision.objects.select_for_update(no_key=True)
+    revision.refresh_from_db(from_queryset=locked)
+    if revision.status == Status.APPLIED:
+        return False
+    if not isinstance(error, StaleError | ForbiddenError):
+        revision.status = Status.FAILED
+        revision.error_message = " ".join(fault.message for fault in error.faults)
+        revision.updated_at = Now()
+        revision.save(update_fields=["status", "error_message", "updated_at"])
+    return True
 
 
 def _show(steps: Sequence[Step]) -> bytes:
@@ -164,20 +197,15 @@ def _too_much(these: str, most: str) -> RuleError:
 
 
 def _plan_again(revision: ConfigRevision, state: State | None = None) -> Plan:
-    document = orjson.loads(revision.definition)
-    terms: Terms = {
-        "prune": revision.prune,
-        "force": revision.force,
-        "allow_indeterminate": revision.allow_indeterminate,
-    }
-    return _plan(revision.org, document, terms, state)
-
-
-def _plan(
-    org: Organization, document: dict[str, Any], terms: Terms, state: State | None = None
-) -> Plan:
+    """What its document would do, or would do now; its versions were judged when it was planned."""
     with _pointing():
-        return plans.plan(org=org, document=document, state=state, **terms)
+        return plans.plan_again(
+            org=revision.org,
+            document=orjson.loads(revision.definition),
+            prune=revision.prune,
+            force=revision.force,
+            state=state,
+        )
 
 
 @contextmanager

@@ -26,7 +26,8 @@ class RevisionsView(OrgView):
     @operation(
         summary="Plan a config revision",
         description="Says what applying the document would do, step by step, and keeps that. "
-        "Nothing is changed yet. With faults in it, all of them are told and nothing is kept.",
+        "Nothing is changed yet. With faults in it, all of them are told and nothing is kept. "
+        "Judging new versions by the policies of their variants may take a minute.",
         body=schemas.NEW_REVISION,
         shown_body=schemas.SHOWN_NEW_REVISION,
         data=schemas.REVISION,
@@ -101,7 +102,7 @@ class DriftView(OrgView):
     @operation(
         summary="Tell the drift of a config revision",
         description="What of its document is not so, or no longer: the steps that planning it "
-        "anew finds.",
+        "anew finds. Versions that it would publish are not judged by their policies.",
         data=schemas.DRIFT,
     )
     def get(self, request: Request, org_id: int, id: int) -> Response:

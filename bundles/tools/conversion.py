@@ -17,6 +17,7 @@ from config.errors import BadRequestError, RuleError, pointer
 MAX_LABEL = 255
 MAX_DESCRIPTION = 10_000
 MAX_TOOL = 255
+HALF = "It holds half of a surrogate pair, which is no character."
 NO_SCHEMA = "Its inputSchema is no JSON Schema of objects."
 
 
@@ -34,9 +35,12 @@ class Wanted:
     credential: str | None = None
     prefix: str = ""
 
-    def find_label(self) -> str:
-        """That of the destination."""
-        return (self.label or urlsplit(self.endpoint).netloc)[:MAX_LABEL]
+    def find_label(self, tool: str | None = None) -> str:
+        """That of the destination; of one that says the tool, with its name."""
+        label = (self.label or urlsplit(self.endpoint).netloc)[:MAX_LABEL]
+        if not tool:
+            return label
+        return f"{label[: MAX_LABEL - len(tool) - 2]}: {tool}"[-MAX_LABEL:]
 
 
 @dataclass(slots=True)
@@ -88,7 +92,8 @@ def _read(tool: Any) -> tuple[str, Any]:
         schema = strictjson.parse(orjson.dumps(schema))
         contracts.admit(schema)
     except orjson.JSONEncodeError as error:
-        raise _SkippedError(f"{NO_SCHEMA} It is nested too deep.") from error
+        why = HALF if "surrogate" in str(error) else "It is nested too deep."
+        raise _SkippedError(f"{NO_SCHEMA} {why}") from error
     except (BadRequestError, RuleError) as error:
         fault = error.faults[0]
         at = f" (at {fault.pointer})" if fault.pointer else ""
@@ -109,18 +114,18 @@ def _name(name: str, wanted: Wanted, taken: dict[str, dict[str, Any]]) -> str:
 
 
 def _write_target(name: str, variant: str, wanted: Wanted) -> dict[str, Any]:
-    label, config = wanted.find_label(), {"endpoint": wanted.endpoint}
-    if variant != name:
-        label = f"{label[: MAX_LABEL - len(name) - 2]}: {name}"[-MAX_LABEL:]
-        config["tool"] = name
-    target = {"label": label, "type": "mcp", "config": config}
+    tool = None if variant == name else name
+    config = {"endpoint": wanted.endpoint} | ({"tool": tool} if tool else {})
+    target = {"label": wanted.find_label(tool), "type": "mcp", "config": config}
     return target | ({"credential": wanted.credential} if wanted.credential else {})
 
 
 def _describe(tool: dict[str, Any]) -> str:
     """What the server says of it, where that can be kept."""
     said = tool.get("description") or tool.get("title")
-    return said[:MAX_DESCRIPTION].replace("\0", "") if isinstance(said, str) else ""
+    if not isinstance(said, str):
+        return ""
+    return said[:MAX_DESCRIPTION].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _what(tool: Any) -> str:

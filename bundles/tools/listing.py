@@ -15,7 +15,7 @@ from destinations.authorizing.authorization import NoAnswerError
 from destinations.keys import Keys
 from destinations.mcp.line import Reply, ToolCall
 from destinations.mcp.protocol import TooLargeError
-from destinations.mcp.sessions import Server
+from destinations.mcp.sessions import Server, UndecidedError
 from destinations.outward import errands, outbound
 from destinations.outward.clients import Clients
 
@@ -34,15 +34,17 @@ def list_tools(endpoint: str, keys: Keys, *, seconds: float = SECONDS) -> list[A
     )
     try:
         told = asyncio.run(_list(attempt, seconds))
+    except NoAnswerError as error:
+        raise UnableError(f"{endpoint}: {error.outcome.message}") from error
+    except (TooLargeError, UndecidedError) as error:
+        raise UnableError(f"{endpoint}: {error}") from error
+    except aiohttp.ClientError as error:
+        raise UnableError(f"{endpoint}: {outbound.describe_error(error)}") from error
     except TimeoutError as error:
         said = f"{endpoint} has not told its tools within {seconds:g} seconds."
         raise UnableError(said) from error
-    except NoAnswerError as error:
-        raise UnableError(f"{endpoint}: {error.outcome.message}") from error
-    except TooLargeError as error:
-        raise UnableError(f"{endpoint}: {error}") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise UnableError(f"{endpoint}: {outbound.describe_error(error)}") from error
+    except OSError as error:
+        raise UnableError(f"{endpoint}: {outbound.word_error(error)}") from error
     if isinstance(told, Reply):
         raise UnableError(f"{endpoint} tells no tools: {_explain(told, attempt)}")
     return told
@@ -76,6 +78,4 @@ def _explain(reply: Reply, attempt: Attempt) -> str:
     if 300 <= reply.status < 400:
         led = attempt.conceal(reply.headers.get("location", "nowhere"))[:1_000]
         return f"it redirects to {led}, which is not followed: name that."
-    if reply.message is not None and "result" in reply.message:
-        return "what it answers to tools/list is no list of tools."
     return reply.judge(attempt.conceal).message

@@ -171,6 +171,14 @@ def _read_leniently(data: bytes) -> Any:
         return None
 
 
+def read_exactly(data: bytes) -> Any:
+    """What `read_message` has taken, with halves of surrogate pairs as they came."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data)
+
+
 def is_answer(message: Mapping[str, Any], id: int) -> bool:
     """Whether it answers our request of this id; a server that could not read it names none."""
     if not ("result" in message or isinstance(message.get("error"), dict)):
@@ -184,11 +192,12 @@ def is_request(message: Mapping[str, Any]) -> bool:
     return isinstance(message.get("method"), str) and isinstance(message.get("id"), int | str)
 
 
-def speaks_stateless(message: Mapping[str, Any] | None) -> bool:
-    """Whether the answer to `server/discover` names the version without sessions."""
+def read_versions(message: Mapping[str, Any] | None) -> list[str]:
+    """The versions that the answer to `server/discover` names."""
     result = (message or {}).get("result")
     versions = result.get("supportedVersions") if isinstance(result, dict) else None
-    return isinstance(versions, list) and STATELESS in versions
+    listed = versions if isinstance(versions, list) else []
+    return [version for version in listed if isinstance(version, str)]
 
 
 class EventStream:

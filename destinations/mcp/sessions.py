@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,14 @@ import aiohttp
 
 from destinations.attempts import Attempt
 from destinations.mcp import parameters, protocol
-from destinations.mcp.line import Agreement, Line, Reply, ToolCall
+from destinations.mcp.line import (
+    ANSWERING_SECONDS,
+    SPEAKS_FOR_ITSELF,
+    Agreement,
+    Line,
+    Reply,
+    ToolCall,
+)
 from destinations.mcp.parameters import Marks
 from destinations.mcp.protocol import STATELESS
 from destinations.outcomes import Outcome, Verdict
@@ -30,8 +38,20 @@ MOST_PAGES = 20
 # Of a list of all tools: in pages, and in bytes together.
 MOST_LISTED_PAGES = 200
 MOST_LISTED_BYTES = protocol.MAX_STREAM
+# As many of a server's versions are told.
+MOST_VERSIONS = 8
 # Who answers so to a question about versions would answer so to every other one.
 FINAL = frozenset({301, 302, 303, 307, 308, 401, 403, 429})
+
+
+class UndecidedError(TimeoutError):
+    """A server takes too long to say which protocol it speaks."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"It is too slow to agree on a protocol: it has {AGREEING_SECONDS:g} seconds for that, "
+            f"and {ANSWERING_SECONDS:g} to take the last message of it."
+        )
 
 
 class Server:
@@ -84,7 +104,7 @@ class Server:
             reply = await self._request(line, "tools/list", params, agreement)
             listed = _read_list(reply)
             if listed is None:
-                return reply
+                return _explain(reply, "What it answers to tools/list is no list of tools.")
             tools += listed[0]
             size += len(reply.body)
             if size > MOST_LISTED_BYTES:
@@ -158,21 +178,33 @@ class Server:
             self._agreeing = None
 
     async def _negotiate(self, line: Line) -> Agreement | Reply:
-        async with asyncio.timeout(AGREEING_SECONDS):
-            stateless = Agreement(STATELESS)
-            reply = await self._request(
-                line, "server/discover", protocol.write_discover(), stateless
-            )
-            if protocol.speaks_stateless(reply.message):
-                return stateless
-            return reply if reply.status in FINAL else await self._initialize(line)
+        try:
+            async with asyncio.timeout(AGREEING_SECONDS):
+                return await self._discover(line)
+        except aiohttp.ClientError:
+            # One that could not be connected to in time says so itself.
+            raise
+        except TimeoutError as error:
+            raise UndecidedError from error
+
+    async def _discover(self, line: Line) -> Agreement | Reply:
+        stateless = Agreement(STATELESS)
+        reply = await self._request(line, "server/discover", protocol.write_discover(), stateless)
+        versions = protocol.read_versions(reply.message)
+        if STATELESS in versions:
+            return stateless
+        if reply.status in FINAL:
+            return reply
+        if versions and not any(version in protocol.WITH_SESSIONS for version in versions):
+            return replace(reply, meaning=_refuse_versions(versions))
+        return await self._initialize(line)
 
     async def _initialize(self, line: Line) -> Agreement | Reply:
         params = protocol.write_initialize()
         reply = await self._request(line, "initialize", params, Agreement(""))
         result = (reply.message or {}).get("result")
         if not isinstance(result, dict):
-            return reply
+            return _explain(reply, "What it answers to initialize is no object.")
         version = protocol.write_scalar(result.get("protocolVersion"))
         agreement = Agreement(version, reply.headers.get("mcp-session-id", ""))
         if meaning := _find_fault(agreement):
@@ -193,22 +225,34 @@ class Server:
 def _read_list(reply: Reply) -> tuple[list[Any], str | None] | None:
     """The tools of a page and the cursor of the next one; None where it is no page."""
     result = (reply.message or {}).get("result")
-    tools = result.get("tools") if isinstance(result, dict) else None
-    if not isinstance(result, dict) or not isinstance(tools, list):
+    if not isinstance(result, dict) or not isinstance(result.get("tools"), list):
         return None
     cursor = result.get("nextCursor")
+    tools = protocol.read_exactly(reply.body)["result"]["tools"]
     return tools, cursor if isinstance(cursor, str) else None
+
+
+def _explain(reply: Reply, said: str) -> Reply:
+    """The reply, with what is wrong with its result; an error says so itself."""
+    if reply.status in SPEAKS_FOR_ITSELF and "result" in (reply.message or {}):
+        return replace(reply, meaning=Outcome(Verdict.REFUSED, said))
+    return reply
 
 
 def _find_fault(agreement: Agreement) -> Outcome | None:
     """What is wrong with a version that we do not speak, or an id that no header can carry."""
     if agreement.version not in protocol.WITH_SESSIONS:
-        ours = ", ".join((STATELESS, *protocol.WITH_SESSIONS))
-        message = f"The server speaks MCP {agreement.version[:32]}; Waybill speaks {ours}."
-        return Outcome(Verdict.PERMANENT, message)
+        return _refuse_versions([agreement.version])
     if agreement.session and outbound.check_headers({"mcp-session-id": agreement.session}):
         return Outcome(Verdict.REFUSED, "No header can carry the id of the server's session.")
     return None
+
+
+def _refuse_versions(theirs: Sequence[str]) -> Outcome:
+    listed = ", ".join(version[:32] for version in theirs[:MOST_VERSIONS])
+    ours = ", ".join((STATELESS, *protocol.WITH_SESSIONS))
+    message = f"The server speaks MCP {listed}; Waybill speaks {ours}."
+    return Outcome(Verdict.PERMANENT, message)
 
 
 class Servers:

@@ -332,10 +332,14 @@ def judge_silence(error: Exception, *, sent: bool) -> Outcome:
 
 
 def describe_error(error: Exception) -> str:
+    """What has happened, and what kind of error it is."""
+    return f"{type(error).__name__}: {word_error(error)}"
+
+
+def word_error(error: Exception) -> str:
     """What has happened, in words that quote no answer: it may repeat pieces of what is secret."""
     is_quoting = isinstance(error, QUOTING_ERRORS) and not isinstance(error, BrokenAnswerError)
-    said = "the answer is malformed, or broke off" if is_quoting else error
-    return f"{type(error).__name__}: {said}"
+    return "the answer is malformed, or broke off" if is_quoting else str(error)
 
 
 def _is_ours(error: Exception) -> bool:

@@ -7,6 +7,7 @@ stored goes when the import goes on: so each refused line is told once.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from config.errors import ConflictError, Fault
 
 # How much of a line is told.
 MAX_TEXT = 2_000
-BEGINNING = b'{"line":'
+# What each line begins with, but for its number.
+BEGINNING = b'{"line":,"errors":['
 
 
 class Refusal(NamedTuple):
@@ -78,17 +80,30 @@ def into_file(path: str, source: IO[bytes], after: int) -> Iterator[Report]:
 
 
 def _find_end(path: str, descriptor: int, after: int) -> int:
-    """The size of the report up to that line; what is no report is not overwritten."""
-    end = 0
+    """The size of the report up to that line; what is not all a report is not overwritten."""
+    end, is_kept = 0, True
     with open(descriptor, "rb", closefd=False) as file:
         for told in file:
-            if not told.startswith(BEGINNING):
+            if not _is_ours(told):
                 raise NoReportError(path)
             # The last one may have been cut off.
-            if not told.endswith(b"\n") or orjson.loads(told)["line"] > after:
-                return end
-            end += len(told)
+            is_kept = is_kept and told.endswith(b"\n") and orjson.loads(told)["line"] <= after
+            end += len(told) if is_kept else 0
     return end
+
+
+def _is_ours(told: bytes) -> bool:
+    """Whether this is a refused line as we write it, or the beginning of one at the end."""
+    try:
+        value = orjson.loads(told)
+    except orjson.JSONDecodeError:
+        begun = re.sub(rb'^{"line":\d+', b'{"line":', told)
+        is_begun = BEGINNING.startswith(begun) or begun.startswith(BEGINNING)
+        return is_begun and not told.endswith(b"\n")
+    if not isinstance(value, dict) or list(value) != ["line", "errors", "text"]:
+        return False
+    line, errors, text = value.values()
+    return type(line) is int and isinstance(errors, list) and isinstance(text, str)
 
 
 def into_stream(stream: Any, most: int | None = None) -> Report:

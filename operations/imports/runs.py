@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from dispatch.intake import DestinationGoneError
 from dispatch.sightings import sightings
 from operations.imports import ahead, batches
-from operations.imports.batches import Foresight, Verdict
+from operations.imports.batches import Foresight, OvertakenError, Verdict
 from operations.imports.lines import Batch, Place
 from operations.imports.rejects import Report
 from operations.models import RecordImport
@@ -82,6 +82,11 @@ def carry_out(row: RecordImport, read: Read, report: Report, tell: Tell) -> None
         else:
             break
     sightings.write_down()
-    RecordImport.objects.filter(pk=row.pk, runs=row.runs, offset=row.offset).update(
-        finished_at=Now(), updated_at=Now()
-    )
+    _finish(row)
+
+
+def _finish(row: RecordImport) -> None:
+    """It is done, unless another run has begun it anew."""
+    place = RecordImport.objects.filter(pk=row.pk, runs=row.runs, offset=row.offset)
+    if not place.update(finished_at=Now(), updated_at=Now()):
+        raise OvertakenError(OvertakenError.sentence)

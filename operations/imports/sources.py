@@ -6,6 +6,7 @@ is written to a temporary file first.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -52,6 +53,8 @@ class Source:
 def opened(path: str) -> Iterator[Source]:
     """The file of that path; `-` is standard input. An `OSError` says why it cannot be read."""
     if path == STDIN:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "it is closed", "standard input")
         with _copied(sys.stdin.buffer) as file:
             yield _known("standard input", file)
         return

@@ -15,52 +15,9 @@ from config.errors import ConflictError
 from gateway.models import GatewayAction
 from orgs.models import AuditEntry
 from tests import factories
+from tests.actions.conftest import publish, requiring
 from tests.client import ApiClient, codes
 from tests.gateway.client import Gateway
-
-UNKNOWN = Report(
-    Verdict.INDETERMINATE,
-    (Finding("not_understood", Kind.UNPROVED, "Nobody can tell.", "", "/title"),),
-)
-
-
-def requiring(*names):
-    """A contract that wants these."""
-    return {"type": "object", "required": [*names]}
-
-
-def compare(old, new, *, direction, **options):
-    """What a judge says who looks at `required` alone, and at titles that nobody understands."""
-    if "title" in old or "title" in new:
-        return UNKNOWN
-    sides = {"backward": ["new"], "forward": ["old"], "full": ["new", "old"]}[direction]
-    findings = [_find(old, new, side) for side in sides]
-    broken = tuple(finding for finding in findings if finding)
-    return Report(Verdict.INCOMPATIBLE if broken else Verdict.COMPATIBLE, broken)
-
-
-def _find(old, new, refused_by):
-    wants, accepts = (new, old) if refused_by == "new" else (old, new)
-    if set(wants["required"]) <= set(accepts["required"]):
-        return None
-    accepted_by = {"new": "old", "old": "new"}[refused_by]
-    at, sample = "/required", dict.fromkeys(accepts["required"], 1)
-    return Finding(
-        "required_added", Kind.BREAKS, "More is required.", at, at, accepted_by, refused_by, sample
-    )
-
-
-@pytest.fixture
-def compared(monkeypatch):
-    """The judge above; what it was asked to compare, as (required of the old, of the new)."""
-    seen = []
-
-    def look(old, new, **options):
-        seen.append(("".join(old.get("required", "?")), "".join(new.get("required", "?"))))
-        return compare(old, new, **options)
-
-    monkeypatch.setattr(compatibility, "compare_apart", look)
-    return seen
 
 
 @pytest.fixture
@@ -72,10 +29,6 @@ def editor(acme):
 def put(client, *required, **fields):
     body = {"variant": "count", "schema": requiring(*required), **fields}
     return client.put("~/actions/definitions", body)
-
-
-def publish(org, *required, **fields):
-    return factories.make_definition(org, schema=requiring(*required), **fields)
 
 
 def path_of(definition):
@@ -378,61 +331,6 @@ def test_of_such_a_version_its_variants_policy_is_shown(editor, acme, compared, 
 def test_the_names_are_those_of_the_judge():
     assert Compatibility.values == [policy.value for policy in compatibility.Policy]
     assert OpenContent.values == [content.value for content in compatibility.OpenContent]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_it_is_judged_with_nothing_locked_and_again_where_others_publish_meanwhile(
-    acme, monkeypatch
-):
-    publish(acme, compatibility="backward")
-    seen = []
-
-    def interrupt(old, new, **options):
-        assert not connection.in_atomic_block
-        seen.append((old["required"], new["required"]))
-        if len(seen) == 1:
-            publish(acme, "a", compatibility="none")
-        return compare(old, new, **options)
-
-    monkeypatch.setattr(compatibility, "compare_apart", interrupt)
-
-    assert publish(acme, "a", "b", compatibility="forward").version == 3
-    assert seen == [([], ["a", "b"]), (["a"], ["a", "b"])]
-
-
-def test_who_is_overtaken_again_and_again_is_told(acme, monkeypatch):
-    publish(acme, compatibility="backward")
-    turns = []
-
-    def overtake(old, new, **options):
-        turns.append(new)
-        rows = ActionDefinition.objects.filter(org=acme)
-        rows.update(open_content=["lenient", "strict"][len(turns) % 2 - 1])
-        return Report(Verdict.COMPATIBLE)
-
-    monkeypatch.setattr(compatibility, "compare_apart", overtake)
-
-    with pytest.raises(services.StaleJudgementError):
-        publish(acme, "a")
-    assert len(turns) == services.TRIES
-
-
-def test_what_was_judged_before_is_stored_in_a_transaction_of_others(acme, compared):
-    publish(acme, "a", compatibility="backward")
-    judgement = services.judge_version(org_id=acme.pk, variant="count", schema=requiring())
-
-    with transaction.atomic():
-        services.lock_definitions(acme.pk)
-        stored = services.store_version(judgement, description="Fewer.")
-
-    assert (stored.version, stored.description) == (2, "Fewer.")
-    assert len(compared) == 1
-    with pytest.raises(services.StaleJudgementError):
-        services.store_version(judgement, compatibility="full")
-    # It is there by now, and as it was to be.
-    publish(acme, "b", compatibility="none")
-    with pytest.raises(services.StaleJudgementError):
-        services.store_version(judgement, compatibility="backward")
 
 
 def test_the_gateway_publishes_nothing_that_breaks_it(acme, webhook, compared):

@@ -18,15 +18,17 @@ Tell = Callable[[dict[str, Any]], Any]
 class Liar(Front):
     """Speaks the protocol without sessions; what it says of its tools may be no list of them."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, **told: Any) -> None:
         super().__init__(0)
         self.tell = tell
+        # By their names, what it says to the other methods: results.
+        self.told = {"server/discover": {"supportedVersions": [STATELESS]}} | told
         self.asked = 0
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         message = orjson.loads(await request.read())
-        if message["method"] == "server/discover":
-            return _answer(message, {"supportedVersions": [STATELESS]})
+        if message["method"] in self.told:
+            return _answer(message, self.told[message["method"]])
         self.asked += 1
         told = self.tell(message["params"])
         return told if isinstance(told, web.Response) else _answer(message, told)

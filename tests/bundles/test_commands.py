@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import subprocess
@@ -11,15 +12,17 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 from django.conf import settings
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
+from django.core.management.base import OutputWrapper
 from django.db import DatabaseError, OperationalError, ProgrammingError, connection, transaction
 
 from actions.models import ActionDefinition
-from bundles import exports, plans, services
+from bundles import plans, services
 from config.commands import Exit
+from config.streams import Output
 from destinations.models import Destination
 from tests import factories
-from tests.bundles.bundle import HOOK, SINK, action, bundle, carry_out
+from tests.bundles.bundle import action, bundle, carry_out
 
 YAML = """\
 actions:
@@ -116,6 +119,8 @@ def test_a_terminal_sees_a_tree(acme, write, monkeypatch):
         # Nobody to ask, by no terminal or because a script reads the answer.
         (io.StringIO("y\n"), [], Exit.UNABLE, 1),
         (Terminal("y\n"), ["--json"], Exit.UNABLE, 1),
+        # It is closed.
+        (None, [], Exit.UNABLE, 1),
         # Asked, and refused; asked, and agreed to; not asked.
         (Terminal("n\n"), [], Exit.UNABLE, 1),
         (Terminal("\n"), [], Exit.UNABLE, 1),
@@ -127,7 +132,6 @@ def test_a_terminal_sees_a_tree(acme, write, monkeypatch):
 )
 def test_pruning_asks(acme, write, monkeypatch, stdin, arguments, code, left):
     factories.make_definition(acme)
-    stdin.seek(0)
     monkeypatch.setattr("sys.stdin", stdin)
     empty = write("actions: []\n")
 
@@ -278,43 +282,41 @@ def test_a_plan_that_is_overtaken_ends_with_one(acme, write, monkeypatch):
     assert "(variant 'count'" in said
 
 
-def test_an_export_is_a_file_a_folder_or_standard_output(acme, globex, tmp_path):
-    carry_out(
-        acme,
-        bundle(
-            action("a/b".replace("/", " ")),
-            action(".dot"),
-            action("é" * 255),
-            destinations=[HOOK, SINK],
-        ),
+class Full(io.StringIO):
+    """Standard output on a full disk, from the write with such a text on."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def write(self, written):
+        if self.text in written:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "said", "applied"),
+    [
+        # A plan that nobody could be shown is not applied.
+        ("+ hook", [], "Nothing was changed.", False),
+        ("It would be", ["--dry-run"], "Nothing was changed.", False),
+        ("Done", [], "Done all the same: 2 created, 0 updated, 0 kept, 0 pruned.", True),
+        ("{", ["--json"], "Done all the same: 2 created, 0 updated, 0 kept, 0 pruned.", True),
+    ],
+)
+def test_what_is_applied_is_told_where_standard_output_is_full(
+    acme, write, text, arguments, said, applied
+):
+    command = load_command_class("bundles", "import")
+    command.stdout = OutputWrapper(Output(Full(text)))
+    with pytest.raises(CommandError) as caught:
+        call_command(command, write(YAML), "--org", "acme", *arguments)
+    assert caught.value.returncode == Exit.UNABLE
+    assert str(caught.value) == (
+        f"Standard output cannot be written: No space left on device. {said}"
     )
-    code, text, _ = run("export", "acme")
-    assert code == 0
-    folder, file = tmp_path / "all", tmp_path / "one.json"
-    assert run("export", "acme", "--to", str(file))[1] == f"1 file at {file}.\n"
-    code, out, _ = run("export", "acme", "--to", str(folder), "--json")
-    assert orjson.loads(out) == {"to": str(folder), "files": 6}
-
-    (tmp_path / "one.yaml").write_text(text)
-    for one in (tmp_path / "one.yaml", file, folder):
-        assert run("import", str(one), "--org", "acme", "--prune", "--dry-run")[0] == Exit.DONE
-    assert run("import", str(folder), "--org", "globex")[0] == 0
-    assert exports.export(globex) == exports.export(acme)
-
-
-def test_a_folder_follows_what_is_there(acme, tmp_path):
-    carry_out(acme, bundle(action("one"), action("two")))
-    run("export", "acme", "--to", str(tmp_path))
-    (tmp_path / "actions" / "note.txt").write_text("mine")
-    # Of somebody who keeps other things in a folder of that name.
-    (tmp_path / "actions" / "workflow.yaml").write_text("on: push")
-    carry_out(acme, bundle(action("one")), prune=True)
-    run("export", "acme", "--to", str(tmp_path))
-    assert sorted(path.name for path in (tmp_path / "actions").iterdir()) == [
-        "note.txt",
-        "one.yaml",
-        "workflow.yaml",
-    ]
+    assert ActionDefinition.objects.exists() == applied
 
 
 def test_nothing_that_a_file_holds_steers_a_terminal(acme, write):
@@ -324,33 +326,6 @@ def test_nothing_that_a_file_holds_steers_a_terminal(acme, write):
     assert code == 1
     assert "\x1b" not in said
     assert len(said.strip().split("\n")) == 1
-
-
-def test_no_export_holds_a_secret(acme, tmp_path):
-    planted = "pl4nted-s3cret"
-    key = factories.make_credential(acme, label="key", secret={"X-Key": planted})
-    signing = factories.make_signing_key(acme, label="signer")
-    shown = Destination.objects.create(
-        org=acme,
-        label="hook",
-        type="webhook",
-        config=HOOK["config"] | {"headers": {"X-Team": "billing"}},
-        credential=key,
-        signing_key=signing,
-    )
-    for name in ("json", "yaml"):
-        text = run("export", "acme", "--format", name)[1]
-        for secret in (planted, key.secret, signing.secret):
-            assert secret not in text
-        # Headers of the config are no secrets: they are in it.
-        assert "billing" in text
-    assert shown.label in text
-
-
-def test_a_full_disk_is_told(acme, tmp_path):
-    code, _, said = run("export", "acme", "--to", "/dev/full/x")
-    assert code == Exit.UNABLE
-    assert "cannot be written" in said
 
 
 @pytest.mark.django_db(transaction=True)
@@ -383,4 +358,5 @@ def test_a_full_standard_output_and_a_large_bundle_end_well(acme, tmp_path):
     assert told == "Done: 2,000 created, 0 updated, 0 kept, 0 pruned."
     assert int(kilobytes) < 300_000
     assert done.returncode == Exit.UNABLE
-    assert "standard output cannot be written: No space left on device." in done.stderr
+    told = done.stderr.splitlines()
+    assert "Standard output cannot be written: No space left on device." in told

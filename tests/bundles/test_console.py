@@ -14,10 +14,10 @@ from tests.bundles.bundle import action, bundle
 
 
 class Origins:
-    """Where things came from, one by one."""
+    """Where things came from."""
 
-    def place(self, pointer):
-        return f"line of {pointer}"
+    def places(self, pointers):
+        return [f"line of {pointer}" for pointer in pointers]
 
 
 class Converting(ImportCommand):

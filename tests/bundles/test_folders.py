@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-from pathlib import Path
-
 import hypothesis
 import hypothesis.strategies as st
 import orjson
 import pytest
-from django.core.management import CommandError, call_command
 from hypothesis import given
 
 from actions import contracts
-from actions.models import ActionDefinition
 from bundles import folders, reading
 from bundles.folders.finding import Choice
 from bundles.folders.naming import Naming, TemplateError
-from config.commands import Exit
 from config.errors import DomainError
 
-GITHUB = Path(__file__).parents[1] / "data" / "github_webhooks"
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 TEXT = {"type": "string"}
@@ -105,44 +97,6 @@ def judge(schema, payload):
     return contracts.admit(schema).is_valid(payload)
 
 
-def test_every_event_of_github_is_imported_and_judges_its_examples(tmp_path):
-    known = orjson.loads(gzip.decompress((GITHUB / "schemas.json.gz").read_bytes()))
-    examples = orjson.loads(gzip.decompress((GITHUB / "examples.json.gz").read_bytes()))
-    expected = orjson.loads((GITHUB / "expectations.json").read_bytes())
-    write(tmp_path, {f"{event}.schema.json": schema for event, schema in known.items()})
-
-    made = convert(tmp_path, "github.{stem}")
-
-    assert made.left_out == []
-    # Each stands alone: it is unchanged.
-    assert schemas(made) == {f"github.{event}": schema for event, schema in known.items()}
-    event = "check_run"
-    for payload, faults in zip(examples[event], expected[event], strict=True):
-        if faults is not None:
-            assert judge(schemas(made)[f"github.{event}"], payload) == (not faults)
-
-
-def test_one_file_of_all_events_is_split(tmp_path):
-    known = orjson.loads(gzip.decompress((GITHUB / "schemas.json.gz").read_bytes()))
-    whole = {"$schema": DRAFT_7, "definitions": {}, "oneOf": []}
-    for event in ("ping", "check_run", "push"):
-        whole["definitions"] |= known[event]["definitions"]
-        whole["oneOf"].append({"$ref": known[event]["$ref"]})
-    write(tmp_path, {"schema.json": whole})
-
-    made = convert(tmp_path, "github.{event}", "name=(?P<event>.+?)[_$]event", each="/oneOf")
-
-    assert schemas(made).keys() == {"github.ping", "github.check_run", "github.push"}
-    examples = orjson.loads(gzip.decompress((GITHUB / "examples.json.gz").read_bytes()))
-    for event in ("ping", "push", "check_run"):
-        bundled, alone = schemas(made)[f"github.{event}"], contracts.admit(known[event])
-        assert bundled["$schema"] == DRAFT_7
-        assert bundled["definitions"].keys() == known[event]["definitions"].keys()
-        judged = [judge(bundled, payload) for payload in examples[event]]
-        assert judged == [alone.is_valid(payload) for payload in examples[event]]
-        assert not judge(bundled, {})
-
-
 def test_cloud_events_are_imported(tmp_path):
     write(tmp_path, {"cloudevents.json": CLOUD_EVENT})
     made = convert(tmp_path)
@@ -186,7 +140,7 @@ def test_components_of_any_other_openapi_document_are_imported(tmp_path):
 
     assert schemas(made)["Shop.B"]["properties"] == {"a": {"$ref": "#/$defs/A"}}
     assert schemas(made)["Shop.B"]["$defs"] == {"A": {"type": ["string", "null"]}}
-    assert made.place("/actions/1/schema/properties") == f"{tmp_path}/shop.yaml:7"
+    assert made.places(["/actions/1/schema/properties"]) == [f"{tmp_path}/shop.yaml:7"]
     assert reasons(made) == ["This OpenAPI document has no components with schemas."]
 
 
@@ -421,45 +375,3 @@ def test_whatever_a_folder_holds_is_converted_or_left_out(one, other, each):
     for action in made.document["actions"]:
         for version in action.get("versions", [action]):
             contracts.admit(version["schema"])
-
-
-def run(folder, *options):
-    out = io.StringIO()
-    call_command(
-        "import_schemas", str(folder), "--org", "acme", "--json", *options, stdout=out,
-        stderr=io.StringIO(),
-    )  # fmt: skip
-    return orjson.loads(out.getvalue())
-
-
-@pytest.mark.django_db
-def test_the_command_imports_and_run_again_changes_nothing(acme, tmp_path):
-    write(tmp_path, {"a.json": {"type": "object"}, "b.json": {"$ref": "c.json"}})
-
-    told = run(tmp_path, "--variant-from", "x.{stem}")
-    assert told["created"] == 1
-    assert told["left_out"][0]["what"] == f"{tmp_path}/b.json:1"
-    assert run(tmp_path, "--variant-from", "x.{stem}")["kept"] == 1
-    assert run(tmp_path / "a.json", "--variant-from", "x.{stem}")["kept"] == 1
-    write(tmp_path, {"a.json": {"type": "array"}})
-    assert run(tmp_path, "--variant-from", "x.{stem}", "--except", "b.json")["created"] == 1
-    assert ActionDefinition.objects.filter(org=acme, variant="x.a").count() == 2
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("options", "code", "said"),
-    [
-        (("missing", "--variant-from", "{stem}"), Exit.UNABLE, "missing cannot be read"),
-        ((".", "--variant-from", "{file}"), Exit.UNABLE, "There is no {file}"),
-        ((".", "--variant-from", "{title}"), Exit.REFUSED, "both give 'T'"),
-    ],
-)
-def test_the_command_tells_what_is_wrong(acme, tmp_path, monkeypatch, options, code, said):
-    write(tmp_path, {name: {"title": "T", "type": "object"} for name in ("a.json", "b.json")})
-    monkeypatch.chdir(tmp_path)
-
-    with pytest.raises(CommandError) as failed:
-        call_command("import_schemas", *options, "--org", "acme")
-    assert failed.value.returncode == code
-    assert said in str(failed.value)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+from functools import partial
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -15,6 +18,7 @@ from bundles import tools
 from bundles.tools import Wanted, listing
 from config.commands import Exit, UnableError
 from destinations.keys import NO_KEYS, Keys, Secret
+from destinations.mcp import sessions
 from destinations.models import Destination
 from tests import factories
 from tests.bundles.liar import Liar
@@ -152,6 +156,23 @@ def test_a_credential_is_used_and_found_again(acme, globex, new_server):
     assert run(new_server.url)["kept"] == 8
 
 
+def test_no_other_destination_lends_its_credential(acme, new_server):
+    """One whose label only begins alike is another one's, also at the same endpoint."""
+    theirs = factories.make_credential(acme, "http_bearer", label="a", secret={"token": "theirs"})
+    ours = factories.make_credential(acme, "http_bearer", label="b", secret={"token": "ours"})
+    make = partial(factories.make_destination, acme, "mcp")
+    address = {"endpoint": new_server.url}
+    make(label="shop2", config=address, credential_id=theirs.pk)
+    make(label="shop: b", config=address, credential_id=theirs.pk)
+    make(label="shop: c", config=address | {"tool": "b"}, credential_id=theirs.pk)
+    new_server.behave(token="theirs")
+    assert "who are you?" in fail(new_server.url, "--label", "shop")[1]
+
+    new_server.behave(token="ours")
+    make(label="shop: d/e", config=address | {"tool": "d/e"}, credential_id=ours.pk)
+    assert run(new_server.url, "--label", "shop", "--prefix", "p.", "--dry-run", ends=Exit.CHANGES)
+
+
 def test_all_pages_are_read():
     def page(params):
         number = int(params.get("cursor", "0"))
@@ -176,8 +197,8 @@ def endless(params):
             lambda params: tell("a" * 1_000_000, nextCursor=params.get("cursor", "") + "x"),
             "The answer is larger than 4,194,304 bytes.",
         ),
-        (lambda _: {"tools": "none"}, "what it answers to tools/list is no list of tools"),
-        (lambda _: None, "what it answers to tools/list is no list of tools"),
+        (lambda _: {"tools": "none"}, "What it answers to tools/list is no list of tools"),
+        (lambda _: None, "What it answers to tools/list is no list of tools"),
         (lambda _: web.Response(text="<html>"), "without an MCP answer"),
         (lambda _: web.Response(status=500, text="oh"), "oh"),
         (lambda _: web.Response(status=401, text="who are you?"), "who are you?"),
@@ -197,8 +218,73 @@ def test_a_server_that_lists_nothing_is_told(acme, told, said):
     assert definitions(acme) == {}
 
 
+OURS = "Waybill speaks 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26, 2024-11-05."
+
+
+@pytest.mark.parametrize(
+    ("discovered", "begun", "said"),
+    [
+        (
+            {"supportedVersions": ["2099-01-01", 7, "2100-01-01"]},
+            None,
+            f"The server speaks MCP 2099-01-01, 2100-01-01; {OURS}",
+        ),
+        (
+            {"supportedVersions": []},
+            {"protocolVersion": "1999-01-01"},
+            f"The server speaks MCP 1999-01-01; {OURS}",
+        ),
+        (None, [], "What it answers to initialize is no object."),
+    ],
+)
+def test_a_version_that_nobody_speaks_is_told(discovered, begun, said):
+    with Liar(
+        lambda _: tell("a"), **{"server/discover": discovered, "initialize": begun}
+    ) as server:
+        with pytest.raises(UnableError) as failed:
+            tools.list_tools(server.url, NO_KEYS)
+        assert str(failed.value) == f"{server.url} tells no tools: {said}"
+        assert server.asked == 0
+
+
+def test_a_server_that_is_slow_is_told_by_what_it_is_slow_in(monkeypatch):
+    async def wait(*_):
+        await asyncio.sleep(60)
+
+    async def refuse(*_):
+        raise aiohttp.ConnectionTimeoutError("Connection timeout to host")
+
+    for act, said in ((wait, "too slow to agree on a protocol"), (refuse, "Connection timeout")):
+        monkeypatch.setattr(sessions, "AGREEING_SECONDS", 0.05)
+        monkeypatch.setattr(sessions.Server, "_discover", act)
+        with pytest.raises(UnableError, match=said):
+            tools.list_tools("http://127.0.0.1:1/mcp", NO_KEYS)
+
+
+def test_a_tool_with_half_of_a_surrogate_pair_is_left_out(acme):
+    named = [
+        {"name": "a\ud83d", "inputSchema": OBJECT},
+        {"name": "b", "inputSchema": {"type": "object", "required": ["\ud83d"]}},
+        {"name": "c", "inputSchema": OBJECT, "description": "cut \ud83d"},
+        {"name": "d?", "inputSchema": OBJECT},
+    ]
+
+    def answer(params):
+        body = {"jsonrpc": "2.0", "id": 2, "result": {"tools": named}}
+        return web.json_response(text=json.dumps(body))
+
+    with Liar(answer) as server:
+        told = run(server.url)
+    assert definitions(acme).keys() == {"c", "d?"}
+    assert ActionDefinition.objects.get(variant="c").description == "cut ?"
+    assert [one["what"] for one in told["left_out"]] == ["tool 'a\\ud83d'", "tool 'b'"]
+    reasons = [one["reason"] for one in told["left_out"]]
+    assert reasons[0] == "'a\\ud83d': A variant or alias is printable text."
+    assert reasons[1].endswith("It holds half of a surrogate pair, which is no character.")
+
+
 def test_a_server_that_is_not_there_or_never_answers_is_told(monkeypatch):
-    with refusing() as url, pytest.raises(UnableError, match="ClientConnectorError"):
+    with refusing() as url, pytest.raises(UnableError, match="Cannot connect to host"):
         tools.list_tools(url, NO_KEYS)
 
     async def hang(*_):

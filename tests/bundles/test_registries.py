@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from actions import contracts
-from bundles.folders import avro
+from bundles.folders import avro, room
 from bundles.folders.avro import AvroError
-from config.errors import DomainError
+from config.errors import DomainError, TooLargeError
 from tests.bundles.test_folders import DRAFT_7, convert, reasons, schemas, write
 
 ORDER = {
@@ -71,8 +71,8 @@ def test_the_versions_of_a_subject_are_imported_with_their_numbers(tmp_path):
         "variant": "orders",
         "versions": [{"version": 2, "schema": two}, {"version": 5, "schema": one}],
     }
-    assert made.place("/actions/1/versions/0/schema") == f"{tmp_path}/orders-2.json:1"
-    assert made.place("/actions/1/versions/1") == f"{tmp_path}/list.json:1"
+    asked = "/actions/1/versions/0/schema", "/actions/1/versions/1"
+    assert made.places(asked) == [f"{tmp_path}/orders-2.json:1", f"{tmp_path}/list.json:1"]
 
 
 def test_subjects_refer_to_each_other(tmp_path):
@@ -258,3 +258,23 @@ def nest(inner):
 @settings(max_examples=30)
 def test_every_schema_without_names_converts_to_a_contract(schema):
     contracts.admit(avro.convert(schema))
+
+
+def test_what_all_subjects_would_be_together_is_limited(tmp_path, monkeypatch):
+    def record(index):
+        fields = [{"name": "next", "type": f"R{index + 1}"}] if index < 20 else []
+        named = (
+            [{"name": f"R{index + 1}", "subject": f"s{index + 1}", "version": 1}] if fields else []
+        )
+        return answer(
+            f"s{index}", 1, {"type": "record", "name": f"R{index}", "fields": fields},
+            references=named,
+        )  # fmt: skip
+
+    write(tmp_path, {"list.json": [record(index) for index in range(21)]})
+    assert len(convert(tmp_path, "{subject}").document["actions"]) == 21
+    for limit in ("MAX_BYTES", "MAX_WORK"):
+        with monkeypatch.context() as patch:
+            patch.setattr(room, limit, 20_000)
+            with pytest.raises(TooLargeError, match="in parts"):
+                convert(tmp_path, "{subject}")

@@ -9,7 +9,6 @@ from actions import services as actions
 from actions.models import ActionDefinition
 from bundles import services as bundles
 from bundles.models import ConfigRevision
-from bundles.planning import changes
 from bundles.revisions import services
 from bundles.services import MOST_AT_ONCE
 from destinations.models import Destination
@@ -278,72 +277,6 @@ def test_the_key_order_of_a_schema_is_kept(api):
     apply(api, revision)
     stored = ActionDefinition.objects.get().read_schema()
     assert list(stored["properties"]) == ["z", "a"]
-
-
-def test_two_that_apply_at_once_do_it_once(api, revision, monkeypatch):
-    (first, second) = (ConfigRevision.objects.get() for _ in range(2))
-    plan_again = services._plan_again
-
-    def meanwhile(again, state):
-        plan = plan_again(again, state)
-        # The other one is quicker, once.
-        monkeypatch.setattr(services, "_plan_again", plan_again)
-        services.apply_revision(revision=second, held=["editor"])
-        return plan
-
-    monkeypatch.setattr(services, "_plan_again", meanwhile)
-    applied = services.apply_revision(revision=first, held=["editor"])
-    assert applied.status == "applied"
-    assert ActionDefinition.objects.count() == 1
-
-
-def test_what_changes_while_it_is_applied_makes_it_stale(api, revision, monkeypatch):
-    plan_again = services._plan_again
-
-    def meanwhile(again, state):
-        plan = plan_again(again, state)
-        factories.make_definition(api.org, "send")
-        return plan
-
-    monkeypatch.setattr(services, "_plan_again", meanwhile)
-    assert codes(apply(api, revision)) == [("PLAN_STALE", None)]
-    assert ConfigRevision.objects.get().status == "planned"
-
-
-def test_what_changes_before_it_is_planned_again_makes_it_stale(api, revision, monkeypatch):
-    """It was looked at, and is as it was: what comes after that nobody has seen."""
-    plan_again = services._plan_again
-
-    def meanwhile(*args):
-        factories.make_definition(api.org, "send")
-        return plan_again(*args)
-
-    monkeypatch.setattr(services, "_plan_again", meanwhile)
-    refused = apply(api, revision)
-    assert codes(refused) == [("PLAN_STALE", None)]
-    assert "(variant 'send')" in refused.json()["errors"][0]["message"]
-    assert not Destination.objects.exists()
-
-
-def test_the_first_few_that_have_changed_are_named(api, revision):
-    body = {"definition": bundle(*(action(name) for name in "abcd"), action("e"), action("kept"))}
-    planned = api.data(api.post(REVISIONS, body))
-    for name in "abcd":
-        factories.make_definition(api.org, name)
-    said = apply(api, planned).json()["errors"][0]["message"]
-    assert "(variant 'a', variant 'b', variant 'c' and 1 more)" in said
-    factories.make_destination(api.org, label="hook")
-    factories.make_definition(api.org, "other", alias=["send.one"])
-    said = apply(api, revision).json()["errors"][0]["message"]
-    assert "(destination 'hook', name 'send.one')" in said
-
-
-def test_nothing_is_named_where_too_much_is_there_to_remember(api, monkeypatch):
-    monkeypatch.setattr(changes, "MOST_REMEMBERED", 0)
-    factories.make_definition(api.org, "send")
-    planned = api.data(api.post(REVISIONS, {"definition": DOCUMENT}))
-    ActionDefinition.objects.update(description="New.")
-    assert "since this was planned: plan" in apply(api, planned).json()["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("is_gone", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import orjson
 import pytest
@@ -12,12 +13,15 @@ from actions import compatibility
 from actions.compatibility import Report, Verdict
 from actions.models import ActionDefinition
 from bundles import plans
+from bundles.planning.policies import Judge
+from config import commands
 from config.commands import Exit
 from config.errors import DomainError
 from tests.bundles.bundle import action, bundle, carry_out, told
 from tests.client import codes
 
 REVISIONS = "~/config/revisions"
+ALLOWING = partial(Judge, allow_indeterminate=True)
 WIDER = bundle(action(schema=True))
 
 
@@ -35,7 +39,7 @@ def test_they_are_published_where_that_is_allowed(acme):
         plans.plan(org=acme, document=WIDER)
     (fault,) = caught.value.faults
     assert (fault.code, fault.pointer) == ("COMPATIBILITY_INDETERMINATE", "/actions/0/schema")
-    assert told(carry_out(acme, WIDER, allow_indeterminate=True)) == ["create count v2"]
+    assert told(carry_out(acme, WIDER, judge=ALLOWING(acme.pk))) == ["create count v2"]
 
 
 def test_what_breaks_the_policy_is_not_published_all_the_same(acme, monkeypatch):
@@ -44,12 +48,13 @@ def test_what_breaks_the_policy_is_not_published_all_the_same(acme, monkeypatch)
     monkeypatch.setattr(compatibility, "compare_apart", lambda old, new, **terms: breaks)
 
     with pytest.raises(DomainError) as caught:
-        plans.plan(org=acme, document=WIDER, allow_indeterminate=True)
+        plans.plan(org=acme, document=WIDER, judge=ALLOWING(acme.pk))
     assert [fault.code for fault in caught.value.faults] == ["INCOMPATIBLE"]
 
 
 @pytest.mark.usefixtures("_undecided")
-def test_a_command_allows_it_by_an_option(acme, tmp_path):
+def test_a_command_allows_it_by_an_option(acme, tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "SECONDS_BETWEEN_LINES", 0)
     path = tmp_path / "bundle.json"
     path.write_bytes(orjson.dumps(WIDER))
     given = ("import", str(path), "--org", "acme")
@@ -57,8 +62,14 @@ def test_a_command_allows_it_by_an_option(acme, tmp_path):
     with pytest.raises(CommandError, match="COMPATIBILITY_INDETERMINATE") as caught:
         call_command(*given, stderr=io.StringIO())
     assert caught.value.returncode == Exit.REFUSED
-    call_command(*given, "--allow-indeterminate", stdout=io.StringIO())
+    told_of = io.StringIO()
+    call_command(*given, "--allow-indeterminate", stdout=io.StringIO(), stderr=told_of)
     assert ActionDefinition.objects.filter(version=2).exists()
+    # Whoever waits sees that it goes on; where nothing is judged, nothing is shown of it.
+    assert "Comparing: 1 of 1\n" in told_of.getvalue()
+    told_of = io.StringIO()
+    call_command(*given, stdout=io.StringIO(), stderr=told_of)
+    assert "Comparing" not in told_of.getvalue()
 
 
 @pytest.mark.usefixtures("_undecided")

@@ -215,7 +215,7 @@ def test_a_forced_deletion_and_the_writing_of_outcomes_never_deadlock(webhook, d
         random.shuffle(ids)
         endings = [retries.end_attempt(pk, 0, 0, Outcome(Verdict.ACK)) for pk in ids]
         statements = [
-            (services.END_OPEN, {"destination": webhook.pk, "error": "gone", "actor": "a test"}),
+            (services.END_OPEN, {"destinations": [webhook.pk], "error": "gone", "actor": "a test"}),
             (
                 settlement.FINISH,
                 settlement.finish_parameters(endings, statuses=["running"]),

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,8 @@ def start(processes: Processes) -> Installation:
 def is_healthy(port: int) -> bool:
     try:
         return bool(fetch(port, "GET", "/healthz") == (200, {"status": "ok"}))
-    except OSError:
+    except (OSError, HTTPException, ValueError):
+        # Not there yet, or not itself.
         return False
 
 

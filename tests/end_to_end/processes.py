@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -24,6 +26,8 @@ OURS = tuple(
     for suffix in ("", "_FILE")
 )
 STOP_SECONDS = 20.0
+# Linux gives out others, from 32,768 on: what listens at one of those may be anybody's by now.
+PORTS = range(28_000, 32_000)
 
 
 class Processes:
@@ -121,9 +125,12 @@ def _is_group_alive(pid: int) -> bool:
 
 
 def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, and that the kernel gives to nobody who asks for any."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(is_true: Callable[[], Any], *, seconds: float) -> Any:

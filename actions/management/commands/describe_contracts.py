@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from actions.consumers import folders, offers
+from django.db.models import QuerySet
+
+from actions.consumers import examples, folders, offers
 from actions.models import ActionDefinition
+from actions.services import with_links
 from config.commands import EXIT_CODES, Exit, TeachingCommand, UnableError
 from config.errors import DomainError
 from orgs.console import find_org
@@ -36,6 +38,7 @@ class Command(TeachingCommand):
 
     help = "Write a Markdown page about each variant of an organization, and its types beside it."
     lesson = LESSON + EXIT_CODES
+    _written = 0
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whose contracts, and where to."""
@@ -53,21 +56,32 @@ class Command(TeachingCommand):
             for path, text in self._write(definitions, types=options["types"], told=told):
                 self._keep(options["to"] / path, text, dry=options["dry_run"], told=told)
         except OSError as error:
-            raise UnableError(f"{error.filename or options['to']}: {error.strerror}") from error
+            raise UnableError(
+                f"{error.filename or options['to']}: {error.strerror}. {self.tell_done()}"
+            ) from error
         self._tell(told, options)
         return Exit.CHANGES if options["dry_run"] and told["written"] else Exit.DONE
 
+    def tell_done(self) -> str:
+        """How many files there are by now."""
+        return f"{self._written} files are written."
+
     def _write(
-        self, definitions: list[ActionDefinition], *, types: bool, told: dict[str, list[Any]]
+        self, definitions: QuerySet[ActionDefinition], *, types: bool, told: dict[str, list[Any]]
     ) -> Iterator[tuple[str, str]]:
-        with self.progress("Contracts described", len(definitions)) as steps:
-            for definition in steps.over(definitions):
+        rows = []
+        with self.progress("Contracts described", definitions.count()) as steps:
+            # A contract may be large: they are in memory one by one.
+            for definition in definitions.iterator(chunk_size=1):
+                rows.append(folders.list_definition(definition))
                 name = folders.name_files(definition.variant)
-                yield f"{name}.md", offers.make_page(definition).text
+                page = offers.draft_page(definition).finish(seconds=examples.SECONDS_TO_WAIT)
+                yield f"{name}.md", page.text
                 if types:
                     yield f"{name}.ts", offers.make_typescript(definition)
                     yield from self._write_python(f"{name}.py", definition, told)
-        yield folders.INDEX, folders.write_index(definitions)
+                steps.advance()
+        yield folders.INDEX, folders.write_index(rows)
 
     def _write_python(
         self, path: str, definition: ActionDefinition, told: dict[str, list[Any]]
@@ -84,6 +98,7 @@ class Command(TeachingCommand):
             return
         if not dry:
             folders.write_file(path, text)
+            self._written += 1
         told["written"].append(str(path))
 
     def _tell(self, told: dict[str, list[Any]], options: dict[str, Any]) -> None:
@@ -98,8 +113,9 @@ class Command(TeachingCommand):
         self.stdout.write(f"{len(told['written'])} {verb}, {len(told['kept'])} kept as they are.")
 
 
-def find_newest(org: Organization) -> list[ActionDefinition]:
+def find_newest(org: Organization) -> QuerySet[ActionDefinition]:
     """The newest live version of each variant."""
-    rows = ActionDefinition.objects.of_org(org.pk).order_by("variant", "-version")
-    rows = rows.prefetch_related("links__destination", "names")
-    return [next(group) for _, group in groupby(rows, key=lambda row: row.variant)]
+    live = ActionDefinition.objects.of_org(org.pk)
+    newest = live.order_by("variant", "-version").distinct("variant").values("pk")
+    found: QuerySet[ActionDefinition] = with_links(live.filter(pk__in=newest).order_by("variant"))
+    return found

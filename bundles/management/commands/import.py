@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bundles import reading
-from bundles.console import ImportCommand, Imported
+from bundles.console import EXIT_CODES, ImportCommand, Imported
 from bundles.reading import NoFileError
-from config.commands import EXIT_CODES, UnableError
+from config.commands import UnableError
 
 LESSON = f"""
 A bundle is what an organization has as one document: definitions with their versions, aliases and
@@ -44,8 +44,9 @@ class Command(ImportCommand):
 
     def read_document(self, options: Mapping[str, Any]) -> Imported:
         """The bundle as it is."""
+        budget = reading.Budget()
         try:
-            source = reading.read(options["bundle"])
+            source = reading.read(options["bundle"], budget=budget)
         except NoFileError as error:
             raise UnableError(str(error)) from error
-        return Imported(source.value, source=source)
+        return Imported(source.value, source=source, room=budget.left)

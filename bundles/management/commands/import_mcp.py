@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bundles import tools
-from bundles.console import ImportCommand, Imported
+from bundles.console import EXIT_CODES, ImportCommand, Imported
 from bundles.tools import Wanted
-from config.commands import EXIT_CODES, UnableError
+from config.commands import UnableError
 from destinations import keys
 from destinations.keys import NO_KEYS, Keys
 from destinations.kinds import mcp
@@ -63,22 +63,19 @@ class Command(ImportCommand):
 def _find_keys(org: Organization, wanted: Wanted) -> Keys:
     """What to authenticate with: the credential that is named, or the destination's."""
     if wanted.credential is None:
-        there = (
-            Destination.objects.filter(
-                org=org,
-                deleted_at=None,
-                type="mcp",
-                label__startswith=wanted.find_label(),
-                config__endpoint=wanted.endpoint,
-            )
-            .exclude(credential=None)
-            .order_by("id")
-            .first()
-        )
-        return keys.of_destination(there.pk) if there else NO_KEYS
+        return _find_keys_there(org, wanted)
     named = Credential.objects.filter(org=org, deleted_at=None, label=wanted.credential).first()
     if named is None:
         raise UnableError(f"There is no credential {wanted.credential!r}.")
     if named.type not in mcp.CREDENTIALS:
         raise UnableError(f"A credential of the type {named.type} is none for an MCP server.")
     return keys.of_credential(named.pk)
+
+
+def _find_keys_there(org: Organization, wanted: Wanted) -> Keys:
+    """What a destination has that the command makes for this server, under this label."""
+    there = Destination.objects.of_org(org.pk).filter(type="mcp", config__endpoint=wanted.endpoint)
+    for one in there.exclude(credential=None).order_by("id"):
+        if one.label == wanted.find_label(one.config.get("tool")):
+            return keys.of_destination(one.pk)
+    return NO_KEYS

@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import urldefrag
 
 from bundles import openapi, reading
-from bundles.console import ImportCommand, Imported
+from bundles.console import EXIT_CODES, ImportCommand, Imported
 from bundles.openapi.faults import UnusableError
 from bundles.openapi.operations import Choice
 from bundles.openapi.servers import Wanted
 from bundles.reading import NoFileError, Source
-from config.commands import EXIT_CODES, UnableError
+from config.commands import UnableError
 
 LESSON = f"""
 Each operation of an OpenAPI document (3.0, 3.1 or 3.2; JSON or YAML; a file, standard input or a
@@ -49,12 +49,8 @@ class Origins:
     source: Source
     pointers: Sequence[str]
 
-    def place(self, pointer: str) -> str:
-        """File and line of the operation that an action's pointer leads to."""
-        return self.places([pointer])[0]
-
     def places(self, pointers: Iterable[str]) -> list[str]:
-        """The same of many, in one pass through the file."""
+        """File and line of the operation that each pointer into an action leads to."""
         return self.source.places(map(self._trace, pointers))
 
     def _trace(self, pointer: str) -> str:

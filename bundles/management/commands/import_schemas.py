@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from bundles import folders, reading
-from bundles.console import ImportCommand, Imported
+from bundles.console import EXIT_CODES, ImportCommand, Imported
 from bundles.folders.finding import Choice
 from bundles.folders.naming import Naming, TemplateError
 from bundles.reading import NoFileError
-from config.commands import EXIT_CODES, UnableError
+from config.commands import UnableError
 
 LESSON = f"""
 Every schema in the *.json, *.yaml and *.yml files of the folder, and of those below it, becomes a
@@ -33,7 +33,7 @@ match as a whole; the groups that it names can be used as well.
 examples:
   manage.py import_schemas schemas/ --org acme --variant-from '{{path}}' --dry-run
   manage.py import_schemas cloudevents/ --org acme --variant-from 'ce.{{stem}}'
-  manage.py import_schemas github/ --org acme --each /oneOf --only schema.json \\
+  manage.py import_schemas @octokit/webhooks-schemas/schema.json --org acme --each /oneOf \\
       --variant-match 'name=(?P<event>.+)[_$]event' --variant-from 'github.{{event}}'
   manage.py import_schemas aws/ --org acme --variant-from '{{stem}}'
   manage.py import_schemas subjects/ --org acme --variant-match 'subject=(?P<topic>.+)-value' \\
@@ -78,5 +78,13 @@ class Command(ImportCommand):
             raise UnableError(str(error)) from error
         choice = Choice(options["only"], options["except"], options["each"])
         root = folder if sources[0].name != folder else ""
-        made = folders.convert(sources, root=root, choice=choice, naming=naming, budget=budget)
-        return Imported(made.document, made.left_out, made)
+        with self.progress("Schemas", None) as steps:
+            made = folders.convert(
+                sources,
+                root=root,
+                choice=choice,
+                naming=naming,
+                budget=budget,
+                advance=steps.advance,
+            )
+        return Imported(made.document, made.left_out, made, budget.left)

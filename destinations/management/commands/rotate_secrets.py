@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import OperationalError
 
-from config.commands import Formatter
+from config.commands import PlainCommand
 from destinations import rotation
 from destinations.rotation import Rotation
 
@@ -37,15 +37,11 @@ examples:
 BAR = 30
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Encrypts every secret again, under the first key."""
 
     help = "Encrypt every credential, signing key and second factor again, under the first key."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """The parser, whose help says how keys are changed."""
-        given = {"epilog": LESSON, "formatter_class": Formatter} | kwargs
-        return super().create_parser(prog_name, subcommand, **given)
+    lesson = LESSON
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whether to change anything."""

@@ -12,14 +12,15 @@ from typing import Any
 
 import uvloop
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.commands import PlainCommand
 from dispatch.engine import lines
 from dispatch.engine.dispatcher import RESOLVERS, Dispatcher
 from runtime import sessions
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Delivers due actions until it is stopped. Any number of them may run."""
 
     help = "Deliver due actions until SIGTERM or Ctrl-C. Any number may run, on any machine."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.core.management.base import CommandError
 
+from config.commands import PlainCommand
 from login import services
 from orgs.models import User
 
@@ -24,19 +25,11 @@ example:
 """
 
 
-class Formatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
-    """Django's help, with the lesson's lines as they are."""
-
-
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Takes a second factor and its recovery codes away."""
 
     help = "Remove the second factor of somebody who has lost it, with its recovery codes."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """The parser, whose help says what to think of."""
-        given = {"epilog": LESSON, "formatter_class": Formatter} | kwargs
-        return super().create_parser(prog_name, subcommand, **given)
+    lesson = LESSON
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Whose."""

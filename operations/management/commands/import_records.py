@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
@@ -19,7 +17,7 @@ from operations.imports.ahead import JudgeGoneError
 from operations.imports.batches import OvertakenError, Verdict
 from operations.imports.formats import Format
 from operations.imports.lines import Batch, Place
-from operations.imports.rejects import Report
+from operations.imports.rejects import NoReportError, Report
 from operations.imports.runs import Tally, Tell
 from operations.imports.sources import ChangedError, Source
 from operations.models import RecordImport
@@ -31,6 +29,7 @@ SHOWN_REFUSALS = 20
 # A file, the database, another run or a kill is in the way.
 UNABLE = (
     OSError, OperationalError, InterfaceError, OvertakenError, ChangedError, JudgeGoneError,
+    NoReportError,
 )  # fmt: skip
 LESSON = f"""
 Each line of the file becomes an action: judged by its contract, routed, held where its variant
@@ -50,7 +49,7 @@ finished is not imported again, unless --again asks for that.
 {EXIT_CODES.rstrip()}
   4    done, but some lines are refused (with --dry-run: would be); the rest is stored
 
-After 2 and 130 whole batches may be stored; how much is told. Run it again for the rest.
+After 2, 130 and 141 whole batches may be stored; how much is told. Run it again for the rest.
 
 examples:
   manage.py import_records orders.jsonl --org acme
@@ -104,11 +103,8 @@ class Command(TeachingCommand):
         try:
             with sources.opened(options["file"]) as source:
                 ended = self._import(org, source, reading, options)
-            self.stdout.flush()
         except UNABLE as error:
-            if isinstance(error, BrokenPipeError):
-                _close_stdout()
-            raise UnableError(f"{tell_error(error)}{self._tell_rest()}") from error
+            raise UnableError(f"{tell_error(error)} {self.tell_done()}".strip()) from error
         return ended
 
     def _import(
@@ -225,14 +221,12 @@ class Command(TeachingCommand):
         if options["rejects"] is None and refused > SHOWN_REFUSALS:
             self.stderr.write(f"{refused:,} lines are refused: --rejects FILE tells them all.")
 
-    def _tell_rest(self) -> str:
+    def tell_done(self) -> str:
         """What is stored by now, where anything may be."""
         if self.row is None:
             return ""
-        return (
-            f" {self.row.stored:,} actions of {self.row.line:,} lines are known to be stored: "
-            "run it again for the rest."
-        )
+        told = f"{self.row.stored:,} actions of {self.row.line:,} lines are known to be stored"
+        return f"{told}." if self.row.finished_at else f"{told}: run it again for the rest."
 
 
 def describe(row: RecordImport) -> dict[str, Any]:
@@ -248,15 +242,8 @@ def describe(row: RecordImport) -> dict[str, Any]:
 
 def tell_error(error: Exception) -> str:
     """What is in the way."""
-    if isinstance(error, BrokenPipeError):
-        return "Nobody reads standard output any more."
     if isinstance(error, OSError):
         return f"{error.filename or 'A file'}: {error.strerror}."
     if isinstance(error, OperationalError | InterfaceError):
         return f"Database out of reach: {str(error).strip().rstrip('.')}."
     return str(error)
-
-
-def _close_stdout() -> None:
-    """So that the interpreter does not try once more at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

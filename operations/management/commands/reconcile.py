@@ -7,10 +7,10 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import OperationalError
 
-from config.commands import Formatter
+from config.commands import PlainCommand
 from operations import reconciliation
 from operations.models import Chore
 from operations.reconciliation import Account
@@ -54,15 +54,11 @@ def moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Proves that every action that was accepted is accounted for."""
 
     help = "Prove that every accepted action is accounted for. Exit code 1 when one is not."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """The parser, whose help says what is proved, and how to read the answer."""
-        given = {"epilog": LESSON, "formatter_class": Formatter} | kwargs
-        return super().create_parser(prog_name, subcommand, **given)
+    lesson = LESSON
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What to look at, and how to tell."""

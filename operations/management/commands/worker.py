@@ -6,17 +6,18 @@ import asyncio
 import logging
 import signal
 import time
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from contextlib import suppress
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
+from django.core.management.base import CommandError
 from procrastinate import exceptions, sql
 from procrastinate.contrib.django import app
 from procrastinate.jobs import DeleteJobCondition
 from procrastinate.psycopg_connector import PsycopgConnector
 from psycopg_pool import PoolTimeout
 
+from config.commands import PlainCommand
 from dispatch.engine import lines
 from operations import tasks
 from runtime import sessions
@@ -60,18 +61,14 @@ goes away later, the worker goes on by itself when it is back.
 """
 
 
-class Formatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
-    """Django's help, with the lesson's lines as they are."""
-
-
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Does chores and bulk operations until it is stopped. Any number of them may run."""
 
     help = "Do chores and bulk operations until SIGTERM or Ctrl-C. Any number may run."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         """The parser, whose help says what a worker does, and when."""
-        given = {"epilog": describe_jobs(), "formatter_class": Formatter} | kwargs
+        given = {"epilog": describe_jobs()} | kwargs
         return super().create_parser(prog_name, subcommand, **given)
 
     def add_arguments(self, parser: ArgumentParser) -> None:

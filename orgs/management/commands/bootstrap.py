@@ -7,14 +7,15 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.validators import validate_email
 
+from config.commands import PlainCommand
 from config.errors import ConflictError
 from orgs import services
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """Makes (or finds) an organization and its owner, with a fresh API key."""
 
     help = "Make or find an organization and its owner, and print them with a fresh API key."

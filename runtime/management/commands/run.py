@@ -9,9 +9,9 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 from django.db import connections
 
+from config.commands import PlainCommand
 from runtime import environment, ports, welcome
 from runtime.home import REPOSITORY
 from runtime.supervisor import Supervisor
@@ -31,7 +31,7 @@ CHILD_SETTINGS = {
 PATIENCE_SECONDS = 30
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Run everything on this machine until Ctrl-C."
     # Checks may look into the database, so they come after its migration.
     requires_system_checks = ()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import connections
 from granian import Granian
@@ -15,6 +15,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import mp
 
+from config.commands import PlainCommand
 from runtime import bodies, ports, seats, sessions, slots, tether
 
 # Connections that wait for a worker to take them, and requests a worker takes at once beside those
@@ -31,7 +32,7 @@ LIMITS = {
 }
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = "Serve the API and the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tests.actions.compatibility.decisions import Decisions
@@ -35,15 +35,15 @@ Place = tuple[Any, Any]
 Edit = Callable[[Decisions, dict[str, Any]], Any]
 
 
-def mutate(decide: Decisions, schema: Any) -> Any:
-    """A version of the schema after one to three edits; seldom one without any effect."""
+def mutate(decide: Decisions, schema: Any, edits: Sequence[Edit]) -> Any:
+    """A version of the schema after one to three of these edits; seldom one without any effect."""
     holder = [copy.deepcopy(schema)]
     for _ in range(decide.pick((1, 1, 1, 2, 2, 3))):
         # Near the top, a change is seen more often.
         places = list(find_places(holder, 0))
         holder_of, key = decide.pick(places[:2] if decide.happens(2) else places)
         found = holder_of[key]
-        edit = decide.pick(EDITS)
+        edit = decide.pick(edits)
         if isinstance(found, dict):
             holder_of[key] = edit(decide, found)
         else:
@@ -250,4 +250,8 @@ EDITS: tuple[Edit, ...] = (
     *(_change, _nudge, _property, _require, _close, _list, _set, _drop, _wrap, _branch),
     *(_change, _nudge, _property, _switch, _list, _set, _items, _split, _reorder, _unwrap),
     *(_dialect, _replace, _switch, _drop, _change, _set),
+)
+# What is done to open objects, mostly.
+OPEN_EDITS: tuple[Edit, ...] = (
+    *(_property, _property, _property, _require, _close, _branch, _change, _wrap, _split),
 )

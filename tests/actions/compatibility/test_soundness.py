@@ -14,7 +14,7 @@ import pytest
 from actions import contracts, samples
 from actions.compatibility import declared
 from actions.compatibility.comparing import compare
-from actions.compatibility.reports import Direction, OpenContent, Verdict
+from actions.compatibility.reports import Direction, Kind, OpenContent, Verdict
 from actions.samples.documents import Document
 from config import validation
 
@@ -24,7 +24,7 @@ D6 = {"$schema": "http://json-schema.org/draft-06/schema#"}
 D7 = {"$schema": "http://json-schema.org/draft-07/schema#"}
 D2019 = {"$schema": "https://json-schema.org/draft/2019-09/schema"}
 LARGE = 2**63
-URN = "urn:waybill:old"
+URN = "urn:waybill:narrower"
 BASE64, JSON = {"contentEncoding": "base64"}, {"contentMediaType": "application/json"}
 
 # (old, new, a payload that the old one accepts and the new one refuses)
@@ -53,10 +53,10 @@ BROKEN = {
         },
         ["ab", "ab"],
     ),
-    "a value that is a document's own name": ({"const": URN}, {"const": "urn:waybill:new"}, URN),
+    "a value that is a document's own name": ({"const": URN}, {"const": "urn:waybill:wider"}, URN),
     "a name in a list": (
         {"properties": {"a": {"enum": [f"{URN}:x"]}}, "required": ["a"]},
-        {"properties": {"a": {"enum": ["urn:waybill:new:x"]}}, "required": ["a"]},
+        {"properties": {"a": {"enum": ["urn:waybill:wider:x"]}}, "required": ["a"]},
         {"a": f"{URN}:x"},
     ),
     "a media type before decoding": (D7 | BASE64 | JSON, D7 | JSON, "e30="),
@@ -137,6 +137,38 @@ BROKEN_BY_WHAT_IS_LISTED = {
         },
         {"x": 1, "y": 1},
     ),
+    "what a branch declares further inside": (
+        {
+            "properties": {"o": {"properties": {"a": {}}}},
+            "anyOf": [{"properties": {"o": {"properties": {"x": {}}}}}, True],
+        },
+        {"properties": {"o": {"properties": {"x": {"type": "string"}}}}},
+        {"o": {"x": 1}},
+    ),
+    "what a branch declares of items": (
+        {
+            "items": {"properties": {"a": {}}},
+            "anyOf": [{"prefixItems": [{}, {"properties": {"x": {}}}]}, True],
+        },
+        {"items": {"properties": {"x": {"type": "string"}}}},
+        [{}, {"x": 1}],
+    ),
+    "what is declared of all items, and contained": (
+        {
+            "items": {"properties": {"x": {}}},
+            "contains": {"properties": {"a": {}}, "required": ["a"]},
+        },
+        {"contains": {"properties": {"x": {"type": "string"}}, "required": ["a"]}},
+        [{"a": 1, "x": 1}],
+    ),
+    "what a dependency declares of others by pattern": (
+        {
+            "patternProperties": {"^o": {"properties": {"a": {}}}},
+            "dependentSchemas": {"o": {"patternProperties": {"1$": {"properties": {"x": {}}}}}},
+        },
+        {"patternProperties": {"^o": {"properties": {"x": {"type": "string"}}}}},
+        {"o": {}, "o1": {"x": 1}},
+    ),
 }
 
 
@@ -190,6 +222,58 @@ def test_it_is_still_proved(old, new):
     assert (report.verdict, report.findings) == (Verdict.COMPATIBLE, ())
 
 
+LISTED, MORE = {"properties": {"a": {}}}, {"properties": {"a": {}, "x": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (LISTED, MORE),
+        ({"items": LISTED}, {"items": MORE}),
+        # the second item declares nothing of the first one
+        ({"prefixItems": [LISTED, MORE]}, {"prefixItems": [MORE, MORE]}),
+        # what some item has to be, that one is as its sender writes it
+        (
+            {"contains": LISTED | {"required": ["a"]}},
+            {"contains": MORE | {"required": ["a"]}},
+        ),
+        # nothing beside a condition that is not there
+        (LISTED | {"then": MORE}, MORE),
+        ({"additionalProperties": LISTED}, {"additionalProperties": MORE}),
+    ],
+)
+def test_what_senders_do_not_send_is_assumed_and_told(old, new):
+    how = {"direction": Direction.BACKWARD}
+    assert compare(old, new, **how).verdict is not Verdict.COMPATIBLE
+    report = compare(old, new, open_content=OpenContent.LENIENT, **how)
+    assert report.verdict is Verdict.COMPATIBLE
+    assert {one.kind for one in report.findings} == {Kind.ASSUMED}
+
+
+def test_what_is_assumed_is_told_alike_from_both_sides():
+    inner = {"properties": {"a": {"properties": {"b": {"type": "string"}}}}}
+    old, new = {"properties": {"items": {}}, "not": inner}, {"not": {"properties": {}}}
+    how = {"open_content": OpenContent.LENIENT}
+
+    (backward,) = compare(old, new, direction=Direction.BACKWARD, **how).findings
+    (forward,) = compare(new, old, direction=Direction.FORWARD, **how).findings
+
+    # The sender's contract has the first one, and what is denied there is nowhere in the other.
+    assert (backward.old_pointer, backward.new_pointer) == ("/properties", "")
+    assert (forward.new_pointer, forward.old_pointer) == ("/properties", "")
+
+
+def test_nothing_is_assumed_that_a_proof_does_not_need():
+    old = {"items": LISTED, "anyOf": [False]}
+    report = compare(
+        old,
+        {"items": {"properties": {"x": False}}},
+        direction=Direction.BACKWARD,
+        open_content=OpenContent.LENIENT,
+    )
+    assert (report.verdict, report.findings) == (Verdict.COMPATIBLE, ())
+
+
 UNSEEN = D4 | {"$ref": "#/$defs/a", "$defs": {"a": {"properties": {"c": {"exclusiveMaximum": 0}}}}}
 
 
@@ -205,6 +289,21 @@ def test_a_reference_of_another_dialect_is_not_looked_up():
     assert list(samples.generate(odd, dialect=D2019["$schema"], limit=5))
     report = compare(odd, D2019 | {"type": "object"}, direction=Direction.FULL)
     assert report.verdict is Verdict.INCOMPATIBLE
+
+
+def test_a_name_that_two_parts_have_is_not_followed():
+    old = {
+        "$ref": "#b",
+        "definitions": {"a": {"$anchor": "b"}},
+        "$defs": {"b": {"$anchor": "b", "type": "array"}},
+    }
+    new = {"properties": {"b": {"format": "uuid"}}}
+    contracts.admit(old)
+
+    report = compare(old, new, direction=Direction.BACKWARD)
+
+    assert report.verdict is not Verdict.COMPATIBLE
+    assert "DYNAMIC_REFERENCE" in {one.rule for one in report.findings}
 
 
 # In draft 4, a part that stands where no schema stands; and one that the dialect does not know.

@@ -5,15 +5,29 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tracemalloc
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from actions import services
 from actions.consumers import folders, offers, python
 from tests import factories
 
 ANYTHING = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+# Two versions of so many variants, with contracts of a hundred thousand characters.
+FILL = """
+    INSERT INTO actions_actiondefinition (
+        org_id, variant, version, schema, schema_digest, description, requires_approval,
+        compatibility, open_content, created_at, updated_at
+    )
+    SELECT %s, 'v' || variant, version, json_build_object('title', repeat('x', 100000)),
+        sha256(variant::text::bytea), '', false, 'none', 'strict', now(), now()
+    FROM generate_series(1, %s) variant, generate_series(1, 2) version
+"""
 
 
 @pytest.fixture
@@ -48,6 +62,27 @@ def test_there_is_a_page_for_each_variant_and_one_that_lists_them(acme, globex, 
     assert written["count.md"].startswith("# `count`\n")
     assert "| version | 2 |" in written["count.md"]
     assert "| [`count`](count.md) | 2 | Counts \\| things. |" in written["README.md"]
+
+
+def test_one_contract_is_in_memory_at_once(acme, globex, tmp_path, monkeypatch):
+    described = []
+
+    def make_examples(definition, **how):
+        described.append((definition.variant, definition.version, len(definition.schema)))
+        return {"items": [], "complete": True}
+
+    monkeypatch.setattr(offers, "make_examples", make_examples)
+    # The first one does, once, what takes memory for good.
+    for org, variants in ((globex, 1), (acme, 30)):
+        with connection.cursor() as cursor:
+            cursor.execute(FILL, [org.pk, variants])
+        tracemalloc.start()
+        describe(org.pk, tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert sorted(described[1:]) == sorted((f"v{n}", 2, 100_014) for n in range(1, 31))
+    # All of them together take 12 MB.
+    assert peak < 5_000_000
 
 
 def test_types_lie_beside_the_pages(acme, count, tmp_path):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
+import threading
+from functools import partial
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from actions import contracts
-from actions.consumers import examples, python
+from actions.consumers import examples, offers, pages, python
 from config import validation
 from tests import factories
 from tests.client import codes
@@ -65,7 +70,7 @@ def test_examples_are_judged_by_the_contract(api, ship):
 
 def test_examples_are_the_same_each_time_and_as_many_as_asked_for(api, ship):
     first = api.data(api.get(path_to(ship, "examples?take=3")))
-    examples._make.cache_clear()
+    examples.kept.clear()
 
     assert api.data(api.get(path_to(ship, "examples?take=3"))) == first
     assert len(first["items"]) == len(first["invalid"]) == 3
@@ -88,7 +93,7 @@ def test_of_a_contract_that_takes_nothing_there_are_none(api, acme):
 
 
 def test_where_the_time_is_over_there_are_as_many_as_were_made(api, ship, monkeypatch):
-    examples._make.cache_clear()
+    examples.kept.clear()
 
     def end_early(*args, **options):
         raise subprocess.CalledProcessError(-24, "python", b'{"payload":1}\n{"payl')
@@ -102,7 +107,7 @@ def test_where_the_time_is_over_there_are_as_many_as_were_made(api, ship, monkey
 
 def test_what_is_not_whole_is_neither_kept_nor_tagged(api, ship, monkeypatch, caplog):
     """A process that fails by itself, and is logged; the next one does not."""
-    examples._make.cache_clear()
+    examples.kept.clear()
 
     def fail(cmd, **options):
         raise subprocess.CalledProcessError(1, cmd, b"", b"Traceback: it fell over")
@@ -124,14 +129,47 @@ def test_who_has_a_page_is_told_so_before_an_example_is_made(api, ship, monkeypa
 
     known = api.get(path_to(ship, "markdown"), **{"If-None-Match": tag})
     assert (known.status_code, known["ETag"]) == (304, tag)
-    assert api.get(path_to(ship, "markdown")).status_code == 503
 
 
-@pytest.mark.parametrize("module", [examples, python])
-def test_when_too_many_ask_at_once_it_is_503(api, ship, monkeypatch, module):
+def test_a_page_does_not_wait_for_an_example(api, ship, monkeypatch):
+    def take_too_long(cmd, **options):
+        raise subprocess.TimeoutExpired(cmd, options["timeout"])
+
+    whole = api.get(path_to(ship, "markdown")).content.decode()
+    examples.kept.clear()
+    with monkeypatch.context() as slow:
+        slow.setattr(subprocess, "run", take_too_long)
+        pages = [api.get(path_to(ship, "markdown"))]
+    with monkeypatch.context() as busy:
+        busy.setattr(examples.seats, "count", 0)
+        pages.append(api.get(path_to(ship, "markdown")))
+
+    place = f"/v1/orgs/{ship.org_id}/actions/definitions/{ship.pk}/examples"
+    said = f"There was no time to make one: `GET {place}` has some.\n"
+    for page in pages:
+        assert (page.status_code, page.has_header("ETag")) == (200, False)
+        text = page.content.decode()
+        assert text.endswith(f"## Example\n\n{said}")
+        assert whole.startswith(text.removesuffix(said))
+    assert api.get(path_to(ship, "markdown")).content.decode() == whole
+
+
+def test_a_page_tells_the_policy_of_the_variant_and_not_of_the_row(api, acme, ship):
+    newer = factories.make_definition(acme, "ship", schema=True)
+    type(ship).objects.filter(pk=ship.pk).update(compatibility="full")
+
+    page = api.get(path_to(newer, "markdown")).content.decode()
+
+    assert "| compatibility | full |" in page
+
+
+@pytest.mark.parametrize(
+    ("module", "offer"), [(examples, "examples"), (python, "python"), (offers, "typescript")]
+)
+def test_when_too_many_ask_at_once_it_is_503(api, ship, monkeypatch, module, offer):
     monkeypatch.setattr(module.seats, "count", 0)
 
-    answer = api.get(path_to(ship, module.__name__.rpartition(".")[2]))
+    answer = api.get(path_to(ship, offer))
 
     assert answer.status_code == 503
     assert codes(answer) == [("BUSY", None)]
@@ -139,8 +177,8 @@ def test_when_too_many_ask_at_once_it_is_503(api, ship, monkeypatch, module):
 
 
 def test_when_examples_take_too_long_it_is_503(api, ship, monkeypatch):
-    monkeypatch.setattr(examples, "SECONDS_TO_WAIT", 0.01)
-    examples._make.cache_clear()
+    monkeypatch.setattr(offers, "make_examples", partial(offers.make_examples, seconds=0.01))
+    examples.kept.clear()
 
     assert api.get(path_to(ship, "examples")).status_code == 503
 
@@ -190,6 +228,41 @@ def test_head_tells_what_get_would(api, ship, offer):
     assert [head[name] for name in ("ETag", "Content-Type", "Content-Length")] == [
         got[name] for name in ("ETag", "Content-Type", "Content-Length")
     ]
+
+
+def test_a_page_is_written_once_without_the_contracts_of_other_versions(
+    api, acme, ship, monkeypatch
+):
+    factories.make_definition(acme, "ship", schema=True)
+    reading, read = offers.read_shapes, []
+    monkeypatch.setattr(offers, "read_shapes", lambda *said: read.append(said) or reading(*said))
+
+    with CaptureQueriesContext(connection) as asked:
+        page = api.get(path_to(ship, "markdown")).content.decode()
+
+    listed = [one["sql"] for one in asked if f"LIMIT {pages.MAX_VERSIONS}" in one["sql"]]
+    assert len(listed) == len(read) == 1
+    assert '"schema"' not in listed[0]
+    assert re.findall(r"^\| (\**\d\**) \| \d{4}", page, re.MULTILINE) == ["2", "**1**"]
+
+
+@pytest.mark.parametrize("offer", ["typescript", "markdown"])
+def test_who_asks_while_a_contract_is_read_waits_for_a_turn(api, ship, monkeypatch, offer):
+    """One organization has them all, and nobody is told to come again."""
+    turns = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(offers, "_turns", turns)
+    turns.acquire()
+    soon = threading.Timer(0.1, turns.release)
+    with offers.seats.take(ship.org_id), offers.seats.take(ship.org_id) as is_seated:
+        assert is_seated
+        soon.start()
+        assert api.get(path_to(ship, offer)).status_code == 200
+
+    turns.acquire()
+    monkeypatch.setattr(offers, "SECONDS_FOR_A_TURN", 0.01)
+    assert api.get(path_to(ship, offer)).status_code == 503
+    turns.release()
+    assert offers.seats.taken_by(ship.org_id) == 0
 
 
 def test_a_page_changes_with_what_it_tells(api, ship):

@@ -56,7 +56,7 @@ def render(text, renderer="GitHub"):
 
 def write_page(definition):
     found = with_links(type(definition).objects).get(pk=definition.pk)
-    return offers.make_page(found).text
+    return offers.draft_page(found).finish().text
 
 
 def page_of(text):
@@ -72,14 +72,15 @@ def page_of(text):
         names=names,
         links=SimpleNamespace(all=lambda: [label]),
         requires_approval=False,
-        compatibility="none",
+        variant_compatibility="none",
         deprecated_at=None,
         sunset_at=None,
         created_at=SimpleNamespace(date=lambda: A_DAY),
     )
     schema = {"properties": {text: {"description": text, "const": text, "pattern": text}}}
     shapes = offers.read_shapes(schema, text)
-    return pages.write_page(definition, [definition], shapes, [{"payload": {text: text}}])
+    page = pages.write_page(definition, [definition], shapes)
+    return page + pages.write_example(definition, [{"payload": {text: text}}])
 
 
 A_DAY = SimpleNamespace(isoformat=lambda: "2026-11-26")

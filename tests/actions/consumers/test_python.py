@@ -120,6 +120,8 @@ def test_whatever_a_contract_says_its_types_are_only_types_and_take_its_payloads
     }
 
     assert all(is_only_types(text) for text, _ in modules.values())
+    assert all(char.isprintable() or char == "\n" for text, _ in modules.values() for char in text)
+    # What is escaped means the same: their literals take the payloads that hold it.
     assert read_types(modules, tmp_path) == []
     assert not list(tmp_path.glob(f"{PLANTED}*"))
 

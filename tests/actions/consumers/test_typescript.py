@@ -138,6 +138,7 @@ def test_what_a_tenant_writes_ends_no_comment_and_no_name(name):
 
     code, comments = parts_of(written)
     assert PLANTED not in code
+    assert all(char.isprintable() or char == "\n" for char in written)
     assert "@" not in comments.replace("\\@", "")
     assert all(char.isprintable() or char == "\n" for char in written)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import aiohttp
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
@@ -252,7 +254,7 @@ def test_a_server_that_is_not_there_is_told(acme, settings):
     settings.ALLOW_PRIVATE_NETWORKS = True
     code, _, said = run("http://127.0.0.1:9999/a.json", "--org", acme.slug)
     assert code == Exit.UNABLE
-    assert said.startswith("http://127.0.0.1:9999/a.json: ClientConnectorError: ")
+    assert said.startswith("http://127.0.0.1:9999/a.json: Cannot connect to host 127.0.0.1:9999 ")
 
 
 def test_an_answer_that_does_not_end_is_given_up(serve):
@@ -272,3 +274,62 @@ def test_a_large_answer_is_refused_like_a_large_file(acme, serve):
 def test_of_a_large_answer_one_byte_more_is_read_than_is_parsed(serve, monkeypatch):
     monkeypatch.setattr(downloading, "MAX_BYTES", 100_000)
     assert len(downloading.download(serve(b"#" * 200_000))) == 100_001
+
+
+def pack(data):
+    return {"body": gzip.compress(data, mtime=0), "Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pack(PETS.encode()),
+        # As a file that is packed, and said to be; and one of which it is only said.
+        {"body": gzip.compress(PETS.encode()), "Content-Type": "application/gzip"},
+        {"body": PETS.encode(), "Content-Encoding": "gzip"},
+        {"body": PETS.encode(), "Content-Encoding": "identity", "Content-Type": "text/html"},
+    ],
+)
+def test_what_comes_packed_by_gzip_is_unpacked(serve, answer):
+    assert downloading.download(serve(**answer)) == PETS.encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            {"body": b"\x8b\x03", "Content-Encoding": "br"},
+            "answered in the coding br: only gzip is unpacked.",
+        ),
+        (pack(PETS.encode()) | {"body": pack(PETS.encode())["body"][:60]}, "has packed."),
+        ({"body": b"\x1f\x8bno"}, "answered with what gzip cannot unpack: Error -3"),
+        (
+            {"body": b"\n<!DOCTYPE html><title>Log in", "Content-Type": "text/html; charset=utf-8"},
+            "answered with a page of HTML, or XML, and no document: does it want you to log in? "
+            "(text/html; charset=utf-8)",
+        ),
+        (pack(b"<html>") | {"Content-Type": "text/html"}, "answered with a page of HTML"),
+    ],
+)
+def test_what_is_answered_instead_of_a_document_is_told(acme, serve, answer, said):
+    url = serve(**answer)
+    code, _, told = run(url, "--org", acme.slug)
+    assert code == Exit.UNABLE
+    assert told.startswith(f"{url} answered ")
+    assert said in told
+
+
+def test_no_more_is_unpacked_than_is_read_of_anything(serve, monkeypatch):
+    monkeypatch.setattr(downloading, "MAX_BYTES", 100_000)
+    bomb = pack(b"#" * 10_000_000)
+    assert len(bomb["body"]) < 100_000
+    assert len(downloading.download(serve(**bomb))) == 100_001
+
+
+def test_who_cannot_be_connected_to_is_told_as_that(monkeypatch):
+    async def wait(*_):
+        raise aiohttp.ConnectionTimeoutError("Connection timeout to host")
+
+    monkeypatch.setattr(downloading, "_download", wait)
+    with pytest.raises(CommandError, match="Connection timeout to host"):
+        downloading.download("https://a.example/")

@@ -273,3 +273,19 @@ def test_a_body_that_is_none_is_told(body, said):
 
 def test_a_body_of_no_media_type_is_none():
     assert contract_of(describe(paths=post(requestBody={"content": {}})))["properties"] == {}
+
+
+def test_references_that_multiply_or_are_a_long_chain_are_looked_at_once():
+    def body(number, times):
+        """Schemas of which each refers to the next one, so many times."""
+        parts = {
+            f"A{index}": {"allOf": [{"$ref": f"#/components/schemas/A{index + 1}"}] * times}
+            for index in range(number)
+        }
+        parts[f"A{number}"] = {"properties": {"a": {}}}
+        paths = post({"$ref": "#/components/schemas/A0"}, parameters=[parameter("q")])
+        return describe(paths=paths, components={"schemas": parts})
+
+    assert list(contract_of(body(50, 1))["properties"]) == ["q"]
+    assert list(contract_of(body(1_000, 1))["properties"]) == ["q", "body"]
+    assert "Its references multiply" in reason_of(body(40, 2))[0]

@@ -282,3 +282,55 @@ def test_a_server_that_nobody_can_call_is_a_fault(servers, said):
     assert fault.message.startswith(said)
     assert fault.message.endswith("or say --no-destination.")
     assert fault.pointer == "/servers/0/url"
+
+
+@pytest.mark.parametrize("of_path", [False, True])
+def test_one_whose_own_server_nobody_can_call_is_left_out_alone(of_path):
+    bad = {"servers": [{"url": "http://127.0.0.1/"}]}
+    paths = {
+        "/a": bad | {"get": {}} if of_path else {"get": bad},
+        "/b": {"get": {"operationId": "get.a"}},
+        "/c": {"get": {"servers": [{"url": "http://["}]}},
+        "/d": {"get": {"servers": [{"url": "https://a.example/{x y}"}]}},
+        "/e": {"get": {"servers": [{"url": "https://a.example/x y"}]}},
+    }
+    converted = convert(describe(paths=paths, servers=[SERVER]))
+
+    # Its name is not taken by what is left out.
+    assert [one["variant"] for one in converted.document["actions"]] == ["get.a"]
+    assert len(converted.document["resources"]["destinations"]) == 1
+    told = {one.what: one for one in converted.left_out}
+    at = "/paths/~1a/servers/0/url" if of_path else "/paths/~1a/get/servers/0/url"
+    assert told["GET /a"].pointer == at
+    assert told["GET /a"].reason == "http://127.0.0.1/: 127.0.0.1 is not a public address."
+    assert told["GET /c"].reason.startswith("http://[: ")
+    assert told["GET /d"].reason == "The server's variable 'x y' has no default."
+    assert told["GET /e"].reason.startswith("https://a.example/x y: ")
+
+
+def test_what_is_left_out_for_another_reason_has_no_destination():
+    own = [{"url": "https://own.example"}]
+    paths = {
+        "/a": {"get": {"operationId": "same"}},
+        "/b/": {"get": {"operationId": "get.b"}},
+        "/b": {"get": {"operationId": "same", "servers": own}},
+    }
+    converted = convert(describe(paths=paths, servers=[SERVER]))
+
+    assert [one.what for one in converted.left_out] == ["GET /b"]
+    targets = converted.document["resources"]["destinations"]
+    assert [one["config"]["url"] for one in targets] == [SERVER["url"]]
+
+
+def test_servers_have_labels_of_their_own_however_long_all_is():
+    long = "a" * 300
+    paths = {
+        f"/{index}": {"get": {"servers": [{"url": f"https://a.example/{long}/{index}"}]}}
+        for index in range(3)
+    }
+    paths["/3"] = {"get": {}}
+    info = {"title": "t" * 300}
+    found, _ = destinations(describe(paths=paths, servers=[SERVER], info=info))
+
+    assert len(found) == 4
+    assert {len(label) for label in found} == {255}

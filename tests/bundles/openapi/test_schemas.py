@@ -362,3 +362,15 @@ def test_translations_are_shared_and_never_changed():
     first, second = convert(document, UNLINKED).document["actions"]
     assert first["schema"] == second["schema"]
     assert orjson.dumps(document) == before
+
+
+def test_what_is_no_uri_leads_nowhere():
+    named = {"A": {"$id": "http://[x"}, "B": {"$id": "https://a.example/b"}}
+    for reference in ("http://[y#/a", "https://[/"):
+        document = describe(
+            version="3.1.0",
+            paths=post({"properties": {"a": {"$ref": reference}}}),
+            components={"schemas": named},
+            **{"$self": "http://[z"},
+        )
+        assert reason_of(document)[0].startswith(f"It refers to another document, {reference}:")

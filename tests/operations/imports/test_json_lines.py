@@ -7,11 +7,12 @@ import os
 import threading
 
 import pytest
+from django.db.models import F
 
 from config.commands import Exit
 from dispatch import lanes
 from dispatch.models import ActionEvent, ActionRecord, Sender, Status
-from operations.imports import batches, lines
+from operations.imports import batches, lines, runs
 from operations.models import RecordImport
 from orgs.models import AuditEntry
 from tests import factories
@@ -265,10 +266,49 @@ def test_a_report_overwrites_nothing_else(run, make_file, definition, tmp_path):
     for path in (precious, file):
         content = path.read_bytes()
         ended = run(file, f"--rejects={path}")
-        assert ended.code == Exit.REFUSED
+        assert ended.code == Exit.UNABLE
         assert "holds something else than refused lines" in ended.err
         assert path.read_bytes() == content
     assert not ActionRecord.objects.exists()
+
+
+OURS = b'{"line":1,"errors":[],"text":""}\n'
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        # Lines of somebody who counts lines, too.
+        b'{"line":1,"sku":"A"}\n{"line":2,"sku":"B"}\n',
+        b'{"line":1,"errors":[],"text":"","sku":"A"}\n',
+        b'{"line":1,"errors":[],"text":"","sku":"A"}',
+        b'{"line":"red","errors":[],"text":""}\n',
+        b'{"line":true,"errors":[],"text":""}\n',
+        b'{"line":oops\n',
+        b"{}",
+        b"[1]",
+        # One that is told after those that would go.
+        OURS + b'{"line":2,"sku":"B"}\n' + OURS,
+        # What is cut off is at the end.
+        b'{"line":1,"errors":[\n' + OURS,
+    ],
+)
+def test_a_report_overwrites_no_other_lines(run, make_file, definition, other):
+    file, path = make_file(actions(3)), make_file(other, "other.jsonl")
+    ended = run(file, f"--rejects={path}")
+    assert (ended.code, ended.out) == (Exit.UNABLE, "")
+    assert f"{path} holds something else than refused lines: it is left alone." in ended.err
+    assert path.read_bytes() == other
+    assert not ActionRecord.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "end", [b'{"li', b'{"line":', b'{"line":12', b'{"line":2,"err', b'{"line":2,"errors":[{"a":{}']
+)
+def test_a_report_that_was_cut_off_is_one(run, make_file, definition, end):
+    file, path = make_file(actions(3)), make_file(OURS + end, "refused.jsonl")
+    assert run(file, f"--rejects={path}").code == Exit.DONE
+    assert path.read_bytes() == b""
 
 
 def test_a_full_disk_under_the_report_keeps_the_batch_out(
@@ -355,6 +395,20 @@ def test_a_file_that_changes_meanwhile_is_left(run, make_file, definition, monke
     assert ended.code == Exit.UNABLE
     assert "actions.jsonl was changed while it was read." in ended.err
     assert 0 < len(stored()) < 6
+
+
+def test_an_import_that_is_begun_anew_meanwhile_is_not_called_done(
+    run, make_file, definition, monkeypatch
+):
+    def begin_anew():
+        RecordImport.objects.update(runs=F("runs") + 1, line=0, offset=0)
+
+    monkeypatch.setattr(runs.sightings, "write_down", begin_anew)
+    ended = run(make_file(actions(2)))
+
+    assert ended.code == Exit.UNABLE
+    assert "Another run of the same import is at it." in ended.err
+    assert RecordImport.objects.get().finished_at is None
 
 
 def test_two_runs_of_one_import_store_each_line_once(run, make_file, definition, monkeypatch):
