@@ -10,7 +10,7 @@ import shutil
 import signal
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ def replace_file(path: Path, pieces: Iterable[str]) -> int:
     # A folder's reader passes over names with a dot before them.
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        size = _write(beside, pieces, path)
+        size, _ = _write(beside, pieces, path)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -77,8 +77,8 @@ def replace_files(folder: Path, files: Iterable[tuple[str, Iterable[str]]]) -> I
     try:
         for name, pieces in files:
             _check_regular(folder / name)
-            yield Compared(folder / name, _write(beside / name, pieces, folder / name))
-            sums[name] = _digest(beside / name)
+            size, sums[name] = _write(beside / name, pieces, folder / name)
+            yield Compared(folder / name, size)
         _write(beside / LISTING, (f"{sums[name]}  {name}\n" for name in sums), folder / LISTING)
         former = list(_judge_former(folder, sums))
         with _uninterrupted():
@@ -109,9 +109,9 @@ def compare_file(path: Path, pieces: Iterable[str]) -> Compared:
 
 def compare_files(folder: Path, files: Iterable[tuple[str, Iterable[str]]]) -> Iterator[Compared]:
     """What `replace_files` would do, file by file."""
-    written: dict[str, str] = {}
+    written = []
     for name, pieces in files:
-        written[name] = ""
+        written.append(name)
         yield compare_file(folder / name, pieces)
     yield from _judge_former(folder, written)
 
@@ -121,16 +121,19 @@ def _check_regular(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
 
 
-def _write(path: Path, pieces: Iterable[str], old: Path) -> int:
-    """Write a file to its last byte, with the permissions that the old one has."""
+def _write(path: Path, pieces: Iterable[str], old: Path) -> tuple[int, str]:
+    """Write a file to its last byte, with the permissions that the old one has: size and digest."""
+    digest = hashlib.sha256()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         if old.exists():
             path.chmod(stat.S_IMODE(old.stat().st_mode))
-        file.writelines(piece.encode() for piece in pieces)
+        for data in (piece.encode() for piece in pieces):
+            file.write(data)
+            digest.update(data)
         file.flush()
         os.fsync(file.fileno())
-        return file.tell()
+        return file.tell(), digest.hexdigest()
 
 
 def _compare(file: BinaryIO, pieces: Iterable[str]) -> tuple[int, bool]:
@@ -142,7 +145,7 @@ def _compare(file: BinaryIO, pieces: Iterable[str]) -> tuple[int, bool]:
     return size, is_same and not file.read(1)
 
 
-def _judge_former(folder: Path, written: Mapping[str, str]) -> Iterator[Compared]:
+def _judge_former(folder: Path, written: Iterable[str]) -> Iterator[Compared]:
     """What becomes of the files that look like an export's, of which this one has none.
 
     Those that a former export has listed go, unless they were changed since.
