@@ -116,7 +116,7 @@ def apply_revision(*, revision: ConfigRevision, held: Collection[str]) -> Config
 def find_drift(*, revision: ConfigRevision) -> Drift:
     """What of a revision is not so, or no longer."""
     try:
-        return Drift(_show(_plan_again(revision).changes))
+        return Drift(_show(_plan_again(revision, orjson.loads(revision.definition)).changes))
     except DomainError as error:
         return Drift(faults=tuple(error.faults))
 
@@ -135,7 +135,7 @@ def _apply(revision: ConfigRevision, held: Collection[str]) -> None:
     if state.digest() != bytes(revision.state_digest):
         raise StaleError(name_changed(revision.state_parts, remember(state)))
     # Before the transaction: it may ask name servers. What changes from here on, writing it finds.
-    plan = _plan_again(revision, state)
+    plan = _plan_again(revision, document, state)
     with transaction.atomic():
         # Whoever asks at the same time waits, and then finds nothing that is to be done.
         rows = ConfigRevision.objects.filter(pk=revision.pk).exclude(status=Status.APPLIED)
@@ -196,12 +196,14 @@ def _too_much(these: str, most: str) -> RuleError:
     return RuleError(message, code="TOO_MANY_STEPS")
 
 
-def _plan_again(revision: ConfigRevision, state: State | None = None) -> Plan:
+def _plan_again(
+    revision: ConfigRevision, document: dict[str, Any], state: State | None = None
+) -> Plan:
     """What its document would do, or would do now; its versions were judged when it was planned."""
     with _pointing():
         return plans.plan_again(
             org=revision.org,
-            document=orjson.loads(revision.definition),
+            document=document,
             prune=revision.prune,
             force=revision.force,
             state=state,

@@ -33,8 +33,8 @@ def test_two_that_apply_at_once_do_it_once(api, revision, monkeypatch):
     (first, second) = (ConfigRevision.objects.get() for _ in range(2))
     plan_again = services._plan_again
 
-    def meanwhile(again, state):
-        plan = plan_again(again, state)
+    def meanwhile(*given):
+        plan = plan_again(*given)
         # The other one is quicker, once.
         monkeypatch.setattr(services, "_plan_again", plan_again)
         services.apply_revision(revision=second, held=["editor"])
@@ -70,8 +70,8 @@ def test_one_that_newer_ones_push_out_meanwhile_is_not_found(api, revision, monk
     """Nothing of it is done, and what else was in its way does not matter any more."""
     plan_again = services._plan_again
 
-    def meanwhile(again, state):
-        plan = plan_again(again, state)
+    def meanwhile(*given):
+        plan = plan_again(*given)
         api.data(api.post(REVISIONS, {"definition": DOCUMENT}))
         if refused:
             raise DomainError("A name server says something else now.")
@@ -101,8 +101,8 @@ def test_one_that_is_pushed_out_as_soon_as_it_is_applied_is_applied(acme, monkey
 def test_what_changes_while_it_is_applied_makes_it_stale(api, revision, monkeypatch):
     plan_again = services._plan_again
 
-    def meanwhile(again, state):
-        plan = plan_again(again, state)
+    def meanwhile(*given):
+        plan = plan_again(*given)
         factories.make_definition(api.org, "send")
         return plan
 
