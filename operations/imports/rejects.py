@@ -84,26 +84,29 @@ def _find_end(path: str, descriptor: int, after: int) -> int:
     end, is_kept = 0, True
     with open(descriptor, "rb", closefd=False) as file:
         for told in file:
-            if not _is_ours(told):
+            line = _read_number(told)
+            if line is None:
                 raise NoReportError(path)
             # The last one may have been cut off.
-            is_kept = is_kept and told.endswith(b"\n") and orjson.loads(told)["line"] <= after
+            is_kept = is_kept and told.endswith(b"\n") and line <= after
             end += len(told) if is_kept else 0
     return end
 
 
-def _is_ours(told: bytes) -> bool:
-    """Whether this is a refused line as we write it, or the beginning of one at the end."""
+def _read_number(told: bytes) -> int | None:
+    """The number of a refused line as we write it, 0 of the beginning of one at the end; None of
+    anything else."""
     try:
         value = orjson.loads(told)
     except orjson.JSONDecodeError:
         begun = re.sub(rb'^{"line":\d+', b'{"line":', told)
         is_begun = BEGINNING.startswith(begun) or begun.startswith(BEGINNING)
-        return is_begun and not told.endswith(b"\n")
+        return 0 if is_begun and not told.endswith(b"\n") else None
     if not isinstance(value, dict) or list(value) != ["line", "errors", "text"]:
-        return False
+        return None
     line, errors, text = value.values()
-    return type(line) is int and isinstance(errors, list) and isinstance(text, str)
+    is_ours = type(line) is int and isinstance(errors, list) and isinstance(text, str)
+    return line if is_ours else None
 
 
 def into_stream(stream: Any, most: int | None = None) -> Report:
