@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from actions import compatibility
-from actions.compatibility import Direction, Finding, Kind, OpenContent, Policy, Verdict
+from actions.compatibility import Direction, Kind, OpenContent, Policy, Verdict
 from actions.models import ActionDefinition
 from config.errors import BusyError, ConflictError, Fault
 from config.validation import MAX_FAULTS
@@ -98,10 +98,7 @@ class Judgement:
 
     def find_faults(self, *, allow_indeterminate: bool = False) -> list[Fault]:
         """What of it breaks the policy."""
-        faults = list(self._tell(Verdict.INCOMPATIBLE, Kind.BREAKS))
-        if not faults and not allow_indeterminate:
-            faults = list(self._tell(Verdict.INDETERMINATE, Kind.UNPROVED))
-        return faults[:MAX_FAULTS]
+        return find_faults(self.place.number, self.judged, allow_indeterminate=allow_indeterminate)
 
     def check(self, *, allow_indeterminate: bool) -> None:
         """Refuse what breaks the policy."""
@@ -109,25 +106,31 @@ class Judgement:
         if faults:
             raise ConflictError.of(faults)
 
-    def _tell(self, verdict: Verdict, kind: Kind) -> Iterator[Fault]:
-        code = CODES[verdict]
-        for one in self.judged:
-            if one.report.verdict is verdict:
-                beside: dict[str, Any] = {"version": one.version}
-                if one.definition_id is not None:
-                    beside["action_definition_id"] = str(one.definition_id)
-                found = [finding for finding in one.report.findings if finding.kind is kind]
-                for finding in found:
-                    at = f"/schema{self._point(one, finding)}"
-                    message = f"v{one.version}: {finding.message}"
-                    yield Fault(code, message, at, beside | finding.as_dict())
-                if not found:
-                    yield Fault(code, f"v{one.version}: {UNTOLD}", "/schema", beside)
 
-    def _point(self, one: Judged, finding: Finding) -> str:
-        """Where it is in the schema that was judged, the older of the two where one above is."""
-        is_new = one.version < self.place.number
-        return finding.new_pointer if is_new else finding.old_pointer
+def find_faults(number: int, judged: Sequence[Judged], *, allow_indeterminate: bool) -> list[Fault]:
+    """What breaks the policy of a version with this number, that was judged beside these."""
+    faults = list(_tell(number, judged, Verdict.INCOMPATIBLE, Kind.BREAKS))
+    if not faults and not allow_indeterminate:
+        faults = list(_tell(number, judged, Verdict.INDETERMINATE, Kind.UNPROVED))
+    return faults[:MAX_FAULTS]
+
+
+def _tell(number: int, judged: Iterable[Judged], verdict: Verdict, kind: Kind) -> Iterator[Fault]:
+    code = CODES[verdict]
+    for one in judged:
+        if one.report.verdict is verdict:
+            beside: dict[str, Any] = {"version": one.version}
+            if one.definition_id is not None:
+                beside["action_definition_id"] = str(one.definition_id)
+            found = [finding for finding in one.report.findings if finding.kind is kind]
+            for finding in found:
+                # In the schema that was judged: the older of the two where the other is above it.
+                is_new = one.version < number
+                at = finding.new_pointer if is_new else finding.old_pointer
+                message = f"v{one.version}: {finding.message}"
+                yield Fault(code, message, f"/schema{at}", beside | finding.as_dict())
+            if not found:
+                yield Fault(code, f"v{one.version}: {UNTOLD}", "/schema", beside)
 
 
 def read(versions: Any, policy: str | None, open_content: str | None) -> Terms:

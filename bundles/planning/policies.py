@@ -11,7 +11,7 @@ from typing import Any
 
 from actions import policies
 from actions.compatibility import TOO_LATE, OpenContent, Policy
-from actions.policies import Asked, Comparisons, Judged, Judgement, Place, StoredSchemas, Terms
+from actions.policies import Comparisons, Judged, StoredSchemas, Terms
 from bundles.planning.states import Version
 from bundles.planning.wishes import Wish, below
 from config.errors import Fault
@@ -110,7 +110,5 @@ class Judge:
                 is_over = report == TOO_LATE and compared.is_over
                 if is_over:
                     break
-        asked = Asked(self._org_id, "", case.number, None, case.final[case.number].digest)
-        judgement = Judgement(asked, Place(case.number, None, case.terms, ()), tuple(judged))
         is_allowed = self._allow_indeterminate and not is_over
-        return judgement.find_faults(allow_indeterminate=is_allowed)
+        return policies.find_faults(case.number, judged, allow_indeterminate=is_allowed)
