@@ -39,7 +39,7 @@ def list_tools(endpoint: str, keys: Keys, *, seconds: float = SECONDS) -> list[A
     except (TooLargeError, UndecidedError) as error:
         raise UnableError(f"{endpoint}: {error}") from error
     except aiohttp.ClientError as error:
-        raise UnableError(f"{endpoint}: {outbound.describe_error(error)}") from error
+        raise UnableError(f"{endpoint}: {outbound.word_error(error)}") from error
     except TimeoutError as error:
         said = f"{endpoint} has not told its tools within {seconds:g} seconds."
         raise UnableError(said) from error

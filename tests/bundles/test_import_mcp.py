@@ -284,8 +284,10 @@ def test_a_tool_with_half_of_a_surrogate_pair_is_left_out(acme):
 
 
 def test_a_server_that_is_not_there_or_never_answers_is_told(monkeypatch):
-    with refusing() as url, pytest.raises(UnableError, match="Cannot connect to host"):
+    with refusing() as url, pytest.raises(UnableError) as told:
         tools.list_tools(url, NO_KEYS)
+    # And by no class of ours or a library's.
+    assert str(told.value).startswith(f"{url}: Cannot connect to host ")
 
     async def hang(*_):
         await listing.asyncio.sleep(60)
