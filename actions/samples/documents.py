@@ -40,8 +40,8 @@ _SILENT = (
 class Document:
     """An admitted schema, its references absolute.
 
-    `dynamic` where what they mean depends on the caller, `unseen` where one leads to what is no
-    schema of the dialect: such documents are not to be taken apart.
+    `dynamic` where what they mean depends on the caller, `unseen` where a part is no schema of the
+    dialect, or of another: such documents are not to be taken apart.
     """
 
     def __init__(self, name: str, schema: Any, dialect: str) -> None:
@@ -55,16 +55,21 @@ class Document:
             for link in references.find_links(self.source)
             if link[1] in ("$ref", _DYNAMIC.get(dialect))
         ]
+        mixed = _changes_dialect(self.source, dialect)
         self.dynamic = (
-            _changes_dialect(self.source, dialect)
+            mixed
             or _is_dynamic(self.source, links)
             or (bool(links) and _names_twice(self.source, dialect))
         )
         # In a place that the metaschema knows nothing of, anything may stand.
-        self.unseen = any(
-            not validation.is_schema(find(self.source, target), dialect=dialect)
-            for target in {target for _, _, target in links}
-        ) or _refers_as_others_do(self.source, dialect)
+        self.unseen = (
+            mixed
+            or any(
+                not validation.is_schema(find(self.source, target), dialect=dialect)
+                for target in {target for _, _, target in links}
+            )
+            or _refers_as_others_do(self.source, dialect)
+        )
         self._targets: dict[str, Path] = {}
         for path, keyword, target in links:
             reference = f"{self.uri}#{quote(pointer(target))}"

@@ -15,6 +15,10 @@ from actions.samples.objects import Object
 
 MAX_DEPTH = 12
 MAX_ALTERNATIVES = 64
+# What is larger shows nobody anything. Where a schema leads back to itself in several places,
+# values would otherwise grow by that factor with each level of depth.
+MAX_PARTS = 10_000
+PARTS_A_STEP = 100
 # Of more properties, only those that must be there are sent beside the one that is of interest.
 MAX_FULL = 200
 _ORDER = ("object", "array", "string", "number", "boolean", "null")
@@ -65,7 +69,10 @@ class Sampler:
         nodes = tuple(nodes)
         seen = set()
         for value in candidates:
-            self._steps.take()
+            parts = count_parts(value, most=MAX_PARTS)
+            self._steps.take(1 + parts // PARTS_A_STEP)
+            if parts > MAX_PARTS:
+                continue
             text = json.dumps(value, sort_keys=True)
             if text not in seen:
                 seen.add(text)
@@ -179,6 +186,19 @@ class Sampler:
                 yield from (True, False)
             case _:
                 yield None
+
+
+def count_parts(value: Any, *, most: int) -> int:
+    """How many values a value consists of, itself among them; just over `most` where it is more."""
+    count, left = 0, [value]
+    while left and count <= most:
+        one = left.pop()
+        count += 1
+        if isinstance(one, dict):
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return count
 
 
 def _meant(demands: Iterable[Demand]) -> frozenset[str]:

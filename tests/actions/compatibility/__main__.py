@@ -70,6 +70,9 @@ def _run(number: int) -> object:
         return running.run(compare, number=number)
     except CounterexampleError as found:
         return found.as_dict() | {"run": number}
+    except Exception as error:
+        error.add_note(f"in run {number}")
+        raise
 
 
 def tell(tally) -> Iterator[str]:

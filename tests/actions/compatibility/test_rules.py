@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,23 @@ def test_more_steps_than_are_allowed_are_too_intricate():
     report = compare_backward({"type": "string"}, {"type": "string", "minLength": 0}, max_steps=2)
     assert report.verdict is Verdict.INDETERMINATE
     assert [one.rule for one in report.findings] == ["TOO_INTRICATE"]
+
+
+def test_values_that_grow_with_each_level_are_not_gone_through():
+    inner = {"unevaluatedProperties": {"$ref": "#"}, "minProperties": 4, "maxProperties": 4}
+    item = {
+        "not": {"const": [[], None]},
+        "unevaluatedItems": {},
+        "dependentRequired": {"$ref": ["$ref"], "b": ["a"]},
+    }
+    old = {"type": "object", "properties": {"c": {"type": "array", "items": item}, "b": inner}}
+    new = copy.deepcopy(old)
+    new["properties"]["b"]["unevaluatedProperties"]["enum"] = [True]
+
+    began = time.process_time()
+    report = compare_backward(old, new)
+    assert time.process_time() - began < 5
+    assert report.verdict is Verdict.INCOMPATIBLE
 
 
 def test_what_only_samples_show_is_told(monkeypatch):

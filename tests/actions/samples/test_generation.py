@@ -194,6 +194,12 @@ def test_each_dialect_is_read_as_it_is_meant(dialect, schema, payload):
     assert payload is None or holds(found, payload)
 
 
+def test_a_part_of_another_dialect_is_not_taken_for_one_of_its_own():
+    inner = {"$schema": DRAFT2019, "$id": "a", "contains": {"items": [True], "type": "array"}}
+    found = generate({"if": inner, "else": False}, dialect=DRAFT2020)
+    assert 0 in found
+
+
 # --- how many -------------------------------------------------------------------------------------
 
 
@@ -242,6 +248,8 @@ for _ in range(60):
         },
         TREE,
         {"type": "object", "required": ["a", "b"], "properties": TREE["properties"]},
+        # each of its properties is as the whole, and there are always four
+        {"additionalProperties": {"$ref": "#"}, "minProperties": 4, "maxProperties": 4},
         # branches of branches
         {"allOf": [{"anyOf": [{"type": "string"}, {"minimum": n}]} for n in range(200)]},
         {"oneOf": [{"const": n} for n in range(2_000)]},
