@@ -132,8 +132,11 @@ APPEND_SLASH = False
 AUTH_USER_MODEL = "orgs.User"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
-# allauth's own checks a password once, also where nobody has the address.
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    "orgs.backends.MembersMay",
+    # allauth's own checks a password once, also where nobody has the address.
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -22,7 +22,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from config.addresses import client_address
 from login import services
-from orgs import encryption, middleware, people
+from orgs import encryption, middleware, people, viewers
 from orgs.models import User
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Where a login leads to that was for no page in particular."""
-        return reverse("admin:index" if request.user.is_staff else "login_keys")
+        return reverse("admin:index" if viewers.may_enter(request) else "login_keys")
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The address that attempts are counted by."""
@@ -77,7 +77,7 @@ class MfaAdapter(DefaultMFAAdapter):
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         """Whether somebody may go on without."""
-        return not (settings.REQUIRE_MFA and authenticator.user.is_staff)
+        return not (settings.REQUIRE_MFA and viewers.is_let_in(authenticator.user))
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from login import views
+from orgs import viewers
 
 # Waybill keeps addresses with its users and providers in the environment, and shows no secrets.
 for module in (account_admin, mfa_admin, social_admin):
@@ -20,6 +21,7 @@ for module in (account_admin, mfa_admin, social_admin):
         if type(shown).__module__ == module.__name__:
             admin.site.unregister(model)
 
+admin.site.has_permission = viewers.may_enter  # type: ignore[method-assign]
 admin.site.login = views.admin_login  # type: ignore[method-assign]
 admin.site.password_change = views.admin_password_change  # type: ignore[assignment, method-assign]
 

@@ -13,6 +13,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from orgs import viewers
+
 Handler = Callable[[HttpRequest], HttpResponse]
 # Where sessions are used at all; the API has none.
 PAGES = ("/admin/", "/accounts/")
@@ -48,15 +50,15 @@ class SessionLifetime:
 
 
 class RequireSecondFactor:
-    """Leads staff without a second factor to where they get one, before any page of the admin."""
+    """Leads who has no second factor to where they get one, before any page of the admin."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if settings.REQUIRE_MFA and request.path_info.startswith("/admin/"):
-            user = request.user
-            if user.is_authenticated and user.is_staff and not _is_enrolled(request):
+            comes_in = request.user.is_authenticated and viewers.may_enter(request)
+            if comes_in and not _is_enrolled(request):
                 return redirect_to_login(request.get_full_path(), reverse("mfa_activate_totp"))
         return self.get_response(request)
 

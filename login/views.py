@@ -21,6 +21,7 @@ from django.views.decorators.cache import never_cache
 from requests import RequestException
 
 from login.provider import OidcAdapter
+from orgs import viewers
 
 # What goes wrong with a provider that is down, or does not answer as one does.
 PROVIDER_TROUBLE = (RequestException, OAuth2Error, KeyError, TypeError)
@@ -30,7 +31,7 @@ PROVIDER_TROUBLE = (RequestException, OAuth2Error, KeyError, TypeError)
 def admin_login(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
     """The admin's door: to the login, or to a page that says who may come in."""
     user = request.user
-    if user.is_authenticated and not user.is_staff:
+    if user.is_authenticated and not viewers.may_enter(request):
         return render(request, "account/not_staff.html", status=403)
     wanted = request.GET.get("next", "")
     target = wanted if get_adapter().is_safe_url(wanted) else reverse("admin:index")
