@@ -17,6 +17,11 @@ def _page(title: str, icon: str, model: str) -> dict[str, object]:
     }
 
 
+def _console(title: str, icon: str, name: str) -> dict[str, object]:
+    """An entry for a page of the console, which itself says what of it one may see."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(name)}
+
+
 # Slate and indigo: the colours of the statuses are left to the statuses.
 _INDIGO = {
     "50": "oklch(96.2% .018 272.314)",
@@ -40,7 +45,11 @@ UNFOLD = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("orgs/favicon.svg")}
     ],
-    "STYLES": [lambda _: static("orgs/admin.css")],
+    "STYLES": [
+        lambda _: static("orgs/admin.css"),
+        lambda _: static("console/console.css"),
+    ],
+    "SCRIPTS": [lambda _: static("console/console.js")],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "COLORS": {"primary": _INDIGO},
@@ -53,6 +62,12 @@ UNFOLD = {
     },
     "SIDEBAR": {
         "navigation": [
+            {
+                "title": "Console",
+                "items": [
+                    _console("Home", "space_dashboard", "admin:index"),
+                ],
+            },
             {
                 "title": "Work",
                 "items": [

@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "bundles",
     "operations",
     "gateway",
+    "console",
     "procrastinate.contrib.django",
     "unfold",
     "unfold.contrib.filters",

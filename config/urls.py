@@ -61,6 +61,7 @@ urlpatterns = [
     path("docs", readable(docs), name="docs"),
     path("swagger/ui", RedirectView.as_view(pattern_name="docs", query_string=True)),
     path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", include("console.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("login.urls")),
     path("invites/<str:token>", readable(open_invite), name="open_invite"),

@@ -1,0 +1,136 @@
+/* What all pages of the admin have: keys, times in the viewer's zone, copying, and polls.
+   A classic script, for Unfold loads it in the head of each page. */
+"use strict";
+{
+  const PLACES = {
+    h: ["/admin/", "Home"],
+    d: ["/admin/definitions/", "Definitions"],
+    r: ["/admin/records/", "Records"],
+    l: ["/admin/health/", "Destinations' health"],
+    t: ["/admin/try/", "Try it"],
+  };
+  const CHORD_MS = 1500;
+  const AGO_MS = 30000;
+  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+  /* Times. */
+
+  const whole = new Intl.DateTimeFormat("en-GB", {
+    year: "numeric", month: "2-digit", day: "2-digit",
+    hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
+  });
+  const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+  function inZone(moment) {
+    const part = Object.fromEntries(whole.formatToParts(moment).map((one) => [one.type, one.value]));
+    return `${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}:${part.second}`;
+  }
+
+  function sinceThen(moment) {
+    const seconds = (moment - Date.now()) / 1000;
+    const [unit, length] = UNITS.find((one) => Math.abs(seconds) >= one[1]) || UNITS.at(-1);
+    return relative.format(Math.trunc(seconds / length), unit);
+  }
+
+  function tellTimes(root) {
+    for (const time of root.querySelectorAll("time[data-time]")) {
+      const moment = new Date(time.dateTime);
+      time.textContent = time.dataset.time === "ago" ? sinceThen(moment) : inZone(moment);
+    }
+  }
+
+  /* Keys. */
+
+  function isTyping(target) {
+    return target instanceof Element
+      && (target.closest("input, textarea, select, dialog[open]") !== null || target.isContentEditable);
+  }
+
+  function findSearch() {
+    return document.querySelector("[data-search], #searchbar")
+      || document.querySelector("#nav-filter");
+  }
+
+  function makeHelp() {
+    const dialog = document.createElement("dialog");
+    dialog.id = "wb-help";
+    dialog.className = "wb-dialog";
+    dialog.setAttribute("aria-labelledby", "wb-help-title");
+    const title = document.createElement("h2");
+    title.id = "wb-help-title";
+    title.textContent = "Keys";
+    const list = document.createElement("dl");
+    list.className = "wb-keys";
+    const keys = Object.entries(PLACES).map(([key, [, name]]) => [["g", key], name]);
+    for (const [chord, name] of [[["/"], "Search"], ...keys, [["?"], "This list"], [["Esc"], "Close"]]) {
+      const term = document.createElement("dt");
+      for (const key of chord) {
+        term.append(Object.assign(document.createElement("kbd"), { textContent: key }), " ");
+      }
+      list.append(term, Object.assign(document.createElement("dd"), { textContent: name }));
+    }
+    const close = Object.assign(document.createElement("button"), {
+      type: "button", className: "wb-button", textContent: "Close",
+    });
+    close.addEventListener("click", () => dialog.close());
+    dialog.append(title, list, close);
+    document.body.append(dialog);
+    return dialog;
+  }
+
+  function showHelp() {
+    (document.getElementById("wb-help") || makeHelp()).showModal();
+  }
+
+  let chordUntil = 0;
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    const place = Date.now() < chordUntil ? PLACES[event.key] : undefined;
+    chordUntil = 0;
+    if (place) {
+      event.preventDefault();
+      window.location.assign(place[0]);
+    } else if (event.key === "g") {
+      chordUntil = Date.now() + CHORD_MS;
+    } else if (event.key === "?") {
+      event.preventDefault();
+      showHelp();
+    } else if (event.key === "/") {
+      const search = findSearch();
+      if (search) {
+        event.preventDefault();
+        search.focus();
+        search.select();
+      }
+    }
+  });
+
+  /* Copying: the text of data-copy, or of what it names by an id ("#secret"). */
+
+  async function copy(button) {
+    const named = button.dataset.copy.startsWith("#") && document.querySelector(button.dataset.copy);
+    await navigator.clipboard.writeText(named ? named.textContent.trim() : button.dataset.copy);
+    const label = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = label; }, 1500);
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (button) copy(button);
+    if (event.target.closest?.("[data-show-keys]")) showHelp();
+  });
+
+  /* What htmx asks for by itself (a poll, a first load) is nobody's use of the session. */
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.triggeringEvent?.isTrusted) event.detail.headers["X-Waybill-Poll"] = "1";
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    tellTimes(document);
+    setInterval(() => tellTimes(document), AGO_MS);
+  });
+  document.addEventListener("htmx:load", (event) => tellTimes(event.detail.elt.parentNode || document));
+}
