@@ -19,10 +19,15 @@ Handler = Callable[[HttpRequest], HttpResponse]
 # Where sessions are used at all; the API has none.
 PAGES = ("/admin/", "/accounts/")
 SEEN_EVERY_SECONDS = 60
+# What a page asks for by itself says so with it (`console.js`).
+POLL = "X-Waybill-Poll"
 
 
 class SessionLifetime:
-    """Ends sessions that are old, or that nobody has used for a while."""
+    """Ends sessions that are old, or that nobody has used for a while.
+
+    A page that is open and asks for its news by itself is nobody's use.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -30,6 +35,9 @@ class SessionLifetime:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(PAGES):
             self._look_at(request)
+        if _is_of_a_page_whose_session_is_over(request):
+            # A part of a page cannot be a login: the whole page is fetched anew, and leads to it.
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         response = self.get_response(request)
         if request.path_info.startswith("/accounts/"):
             # Recovery codes and the like stay in no cache.
@@ -45,8 +53,18 @@ class SessionLifetime:
         old = now - began > settings.SESSION_HOURS * 3600
         if old or now - seen > settings.SESSION_IDLE_MINUTES * 60:
             logout(request)
-        elif "login.seen" not in session or now - seen > SEEN_EVERY_SECONDS:
+        elif "login.seen" not in session or (
+            now - seen > SEEN_EVERY_SECONDS and POLL not in request.headers
+        ):
             session["login.seen"] = now
+
+
+def _is_of_a_page_whose_session_is_over(request: HttpRequest) -> bool:
+    return (
+        "HX-Request" in request.headers
+        and request.path_info.startswith("/admin/")
+        and not request.user.is_authenticated
+    )
 
 
 class RequireSecondFactor:

@@ -212,6 +212,39 @@ def test_a_session_ends_when_nobody_uses_it(inside, settings, clock, minutes, op
     assert inside.is_inside == open_
 
 
+def test_a_page_that_looks_for_news_by_itself_does_not_use_the_session(inside, settings, clock):
+    settings.SESSION_IDLE_MINUTES = 30
+    news = {"HX-Request": "true", "X-Waybill-Poll": "1"}
+    for _ in range(3):
+        assert inside.get(reverse("admin:index"), headers=news).status_code == 200
+        clock.forward(9 * 60)
+    assert inside.get(reverse("admin:index"), headers=news).status_code == 200
+
+    clock.forward(4 * 60)
+    assert not inside.is_inside
+
+
+def test_what_a_person_does_on_a_page_uses_the_session(inside, settings, clock):
+    settings.SESSION_IDLE_MINUTES = 30
+    for _ in range(3):
+        clock.forward(20 * 60)
+        answer = inside.get(reverse("admin:index"), headers={"HX-Request": "true"})
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_part_of_a_page_has_the_page_fetched_anew_when_the_session_is_over(
+    inside, settings, clock, method
+):
+    settings.SESSION_IDLE_MINUTES = 30
+    clock.forward(31 * 60)
+    answer = getattr(inside, method)(reverse("admin:index"), headers={"HX-Request": "true"})
+
+    assert (answer.status_code, answer.headers["HX-Refresh"]) == (204, "true")
+    assert answer.content == b""
+    assert inside.get(reverse("admin:index")).url.startswith(reverse("admin:login"))
+
+
 def test_a_session_that_is_used_ends_after_its_hours(inside, settings, clock):
     settings.SESSION_IDLE_MINUTES = 60
     settings.SESSION_HOURS = 2
