@@ -237,6 +237,7 @@ def test_a_part_of_a_page_has_the_page_fetched_anew_when_the_session_is_over(
     inside, settings, clock, method
 ):
     settings.SESSION_IDLE_MINUTES = 30
+    assert inside.is_inside
     clock.forward(31 * 60)
     answer = getattr(inside, method)(reverse("admin:index"), headers={"HX-Request": "true"})
 
