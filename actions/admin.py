@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 
 from actions import services
@@ -23,6 +22,7 @@ from actions.forms import DefinitionForm, LinkForm, LinkFormSet, PublishForm
 from actions.models import ActionDefinition, DefinitionDestination
 from actions.services import MOMENTS, POLICY
 from orgs.models import Permission
+from orgs.reach import RowFilter
 from orgs.windows import LiveFilter, SavedByService, SoftlyDeleted, badge, is_row_id, pretty
 
 # Who approves actions may let them go without approval: the permission of `dispatch`.
@@ -60,7 +60,7 @@ class DefinitionAdmin(OffersAdmin, SavedByService, SoftlyDeleted):
         "used. Actions that were accepted before still finish."
     )
     list_display = ("variant", "shown_version", "aliases", "leads_to", "org", "state", "created_at")
-    list_filter = (LiveFilter, ("org", AutocompleteSelectFilter))
+    list_filter = (LiveFilter, ("org", RowFilter))
     list_select_related = ("org",)
     search_fields = ("variant", "description", "names__name")
     autocomplete_fields = ("org",)
@@ -172,12 +172,6 @@ class DefinitionAdmin(OffersAdmin, SavedByService, SoftlyDeleted):
                 setattr(found, name, getattr(found, f"variant_{name}"))
         return found
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The form, or, where nothing may be changed, what there is."""
-        if obj and not self.has_change_permission(request, obj):
-            return self.shown_fieldsets
-        return super().get_fieldsets(request, obj)
-
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """What a published version is stays."""
         facts = ("id", "shown_schema", "digest", "created_at", "updated_at")
@@ -196,7 +190,7 @@ class DefinitionAdmin(OffersAdmin, SavedByService, SoftlyDeleted):
         """The definition that a new version starts from."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         asked = request.GET.get("from", "")
-        rows = services.with_links(ActionDefinition.objects.all())
+        rows = self.get_queryset(request)
         known = rows.filter(pk=asked).first() if is_row_id(asked) else None
         if known is None:
             return initial

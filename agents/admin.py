@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from agents import catalog, services
@@ -18,6 +17,7 @@ from agents.models import MAX_NAME, KeyTools, Tool
 from agents.schemas import PUT_KEY_TOOLS
 from agents.serializers import UNSAID
 from destinations.admin.forms import DrawnJSONField
+from orgs.reach import RowFilter
 from orgs.windows import SavedByService, ServiceForm, SoftlyDeleted, badge
 
 
@@ -50,7 +50,7 @@ class ToolAdmin(SavedByService, SoftlyDeleted):
     can_force = False
     delete_note = "Agents do not see it any more. Actions that it has started go on."
     list_display = ("name", "variant", "hints", "state", "org", "updated_at")
-    list_filter = ("enabled", ("org", AutocompleteSelectFilter))
+    list_filter = ("enabled", ("org", RowFilter))
     list_select_related = ("org",)
     search_fields = ("name", "variant", "title", "description")
     autocomplete_fields = ("org",)
@@ -134,6 +134,7 @@ class KeyToolsAdmin(SavedByService, SoftlyDeleted):
     """Keys that may not call all tools. A key that is not listed here may."""
 
     form = KeyToolsForm
+    org_path = "key__org_id"
     can_force = False
     delete_note = "The key may call all tools of its organization then."
     list_display = ("key", "shown_variants", "updated_at")

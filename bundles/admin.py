@@ -10,11 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from bundles.models import ConfigRevision
 from bundles.planning.steps import SIGNS
+from orgs.reach import Narrowed, RowFilter
 from orgs.windows import Window, badge, pretty
 
 Status = ConfigRevision.Status
@@ -24,11 +23,11 @@ LISTED = 200
 
 
 @admin.register(ConfigRevision)
-class ConfigRevisionAdmin(Window, ModelAdmin):
+class ConfigRevisionAdmin(Window, Narrowed):
     """Documents that were planned over the API, and what became of them."""
 
     list_display = ("id", "org", "state", "prune", "created_at", "applied_at")
-    list_filter = ("status", ("org", AutocompleteSelectFilter))
+    list_filter = ("status", ("org", RowFilter))
     list_select_related = ("org",)
     fieldsets = (
         (None, {"fields": (("org", "state"), ("created_at", "applied_at"), ("prune", "force"))}),

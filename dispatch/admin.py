@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
@@ -28,6 +27,7 @@ from dispatch.definition_admin import SentDefinitionAdmin
 from dispatch.lane_admin import LaneAdmin, LaneUseAdmin
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Lane, LaneUse, Status
 from dispatch.overview import COLOURS
+from orgs.reach import RowFilter
 from orgs.windows import (
     LongTable,
     SoftlyDeleted,
@@ -178,8 +178,8 @@ class RecordAdmin(Window, Approving, LongTable):
     )  # fmt: skip
     list_filter = (
         "status",
-        ("org", AutocompleteSelectFilter),
-        ("destination", AutocompleteSelectFilter),
+        ("org", RowFilter),
+        ("destination", RowFilter),
         "destination__type",
     )
     list_select_related = ("definition", "destination", "org")

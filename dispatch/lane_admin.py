@@ -10,12 +10,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from dispatch import advice, gauges
 from dispatch.gauges import Gauge, State
 from dispatch.models import Lane, LaneUse
+from orgs.reach import RowFilter
 from orgs.windows import LongTable, SavedByService, ServiceForm, Window, badge, tag_badges
 
 COLOURS = {State.RUNNING: "success", State.PAUSED: "danger", State.PROBING: "warning"}
@@ -73,8 +73,8 @@ class LaneAdmin(SavedByService, LongTable):
     )  # fmt: skip
     list_filter = (
         StateFilter,
-        ("org", AutocompleteSelectFilter),
-        ("destination", AutocompleteSelectFilter),
+        ("org", RowFilter),
+        ("destination", RowFilter),
     )
     list_select_related = ("destination", "org")
     search_fields = ("destination__label",)
@@ -203,7 +203,7 @@ class LaneUseAdmin(Window, LongTable):
     """Which variant has used which lane: at most 1,000 lanes a variant."""
 
     list_display = ("variant", "lane", "org")
-    list_filter = (("org", AutocompleteSelectFilter),)
+    list_filter = (("org", RowFilter),)
     list_select_related = ("lane__destination", "org")
     search_fields = ("variant",)
 

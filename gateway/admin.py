@@ -10,20 +10,19 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from actions.models import ActionDefinition
 from gateway.models import GatewayAction
+from orgs.reach import Narrowed, RowFilter
 from orgs.windows import LiveFilter, Window, badge
 
 
 @admin.register(GatewayAction)
-class GatewayActionAdmin(Window, ModelAdmin):
+class GatewayActionAdmin(Window, Narrowed):
     """What the gateway shows; definitions and destinations are changed where they are."""
 
     list_display = ("name", "org", "state", "definition", "shown_destination", "created_at")
-    list_filter = (LiveFilter, ("org", AutocompleteSelectFilter))
+    list_filter = (LiveFilter, ("org", RowFilter))
     list_select_related = ("org", "destination")
     search_fields = ("name",)
     show_facets = admin.ShowFacets.NEVER

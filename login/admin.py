@@ -10,10 +10,10 @@ from allauth.socialaccount import admin as social_admin
 from allauth.socialaccount.models import SocialAccount
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from login import views
 from orgs import viewers
+from orgs.reach import Narrowed
 
 # Waybill keeps addresses with its users and providers in the environment, and shows no secrets.
 for module in (account_admin, mfa_admin, social_admin):
@@ -27,9 +27,10 @@ admin.site.password_change = views.admin_password_change  # type: ignore[assignm
 
 
 @admin.register(SocialAccount)
-class LinkedLoginAdmin(ModelAdmin):
+class LinkedLoginAdmin(Narrowed):
     """Who logs in by which provider. Without its row, a link is made anew by the address."""
 
+    org_path = None
     list_display = ("user", "provider", "uid", "last_login", "date_joined")
     list_filter = ("provider",)
     search_fields = ("user__email", "uid")

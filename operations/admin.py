@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
+from unfold.contrib.filters.admin import RangeDateFilter
 
 from dispatch.admin import RecordAdmin
 from dispatch.models import ActionRecord
 from operations.bulk_admin import BulkOperationAdmin
 from operations.models import COUNTS, BulkOperation, Chore, Usage, VersionUsage
+from orgs.reach import Narrowed, RowFilter
 from orgs.windows import LongTable, Window, badge, pretty
 
 TROUBLE_START = 120
@@ -25,9 +25,10 @@ class BulkRecordAdmin(RecordAdmin):
 
 
 @admin.register(Chore)
-class ChoreAdmin(Window, ModelAdmin):
+class ChoreAdmin(Window, Narrowed):
     """The worker's periodic jobs: when each last ran, and what came of it."""
 
+    org_path = None
     list_display = ("title", "state", "began_at", "lasted", "shown_result", "shown_trouble")
     list_display_links = ("title",)
     sortable_by = ()
@@ -86,7 +87,7 @@ class UsageAdmin(Window, LongTable):
     list_display: tuple[str, ...] = ("day", "org", "variant", *COUNTS)
     list_display_links = None
     list_select_related = ("org",)
-    list_filter = (("org", AutocompleteSelectFilter), ("day", RangeDateFilter))
+    list_filter = (("org", RowFilter), ("day", RangeDateFilter))
     list_filter_submit = True
     search_fields = ("=variant",)
 

@@ -13,7 +13,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
@@ -23,6 +22,7 @@ from operations import services
 from operations.forms import FILTER, BulkForm, find_lost, read_initial
 from operations.models import UNDER_WAY, BulkOperation
 from operations.services import PREVIEWED, Terms
+from orgs.reach import RowFilter
 from orgs.windows import LongTable, SavedByService, badge, dialog, find_row, pretty
 
 COLOURS = {
@@ -46,7 +46,7 @@ class BulkOperationAdmin(SavedByService, LongTable):
         "id", "kind", "state", "org", "done_of_found", "skipped_count", "actor", "reason",
         "created_at",
     )  # fmt: skip
-    list_filter = ("kind", "status", ("org", AutocompleteSelectFilter))
+    list_filter = ("kind", "status", ("org", RowFilter))
     list_select_related = ("org",)
     add_fieldsets = (
         (None, {"fields": (("kind", "org"),)}),

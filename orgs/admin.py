@@ -16,8 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -26,6 +24,7 @@ from orgs import services
 from orgs.audit_admin import AuditEntryAdmin
 from orgs.models import ApiKey, AuditEntry, Organization, User
 from orgs.people_admin import ForSuperusers, PermissionsField
+from orgs.reach import Narrowed, RowFilter
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
 
 admin.site.unregister(Group)
@@ -54,10 +53,11 @@ class OrganizationForm(forms.ModelForm):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ModelAdmin):
+class OrganizationAdmin(Narrowed):
     """Tenants."""
 
     form = OrganizationForm
+    org_path = "id"
     list_display = ("name", "slug", "tenant_id", "created_at")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
@@ -112,9 +112,10 @@ class UserForm(LowerCaseEmail):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, Narrowed):
     """People. Nobody is deleted, for what they did stays in the history: deactivate them."""
 
+    org_path = None
     form = UserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -216,7 +217,7 @@ class ApiKeyAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     form = KeyForm
     delete_note = "The next call with this key is refused. There is no way back."
     list_display = ("description", "masked", "org", "member", "state", "last_used_at", "expires_at")
-    list_filter = (LiveFilter, ("org", AutocompleteSelectFilter))
+    list_filter = (LiveFilter, ("org", RowFilter))
     search_fields = ("description", "prefix")
     autocomplete_fields = ("member",)
     ordering = ("-id",)

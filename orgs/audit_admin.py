@@ -8,9 +8,10 @@ import orjson
 from django.contrib import admin
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from orgs.models import AuditEntry
+from orgs.reach import RowFilter
 from orgs.windows import LongTable, Window, badge
 
 COLOURS = {"created": "success", "updated": "info", "deleted": "danger", "restored": "warning"}
@@ -24,7 +25,7 @@ class AuditEntryAdmin(Window, LongTable):
     list_display = ("at", "actor", "via", "shown_event", "what", "org", "changed")
     list_display_links = ("at",)
     list_filter = (
-        "event", "via", ("at", RangeDateTimeFilter), ("org", AutocompleteSelectFilter)
+        "event", "via", ("at", RangeDateTimeFilter), ("org", RowFilter)
     )  # fmt: skip
     list_filter_submit = True
     list_select_related = ("org",)

@@ -11,19 +11,18 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from config.errors import ConflictError
 from orgs import domains, invites, people
 from orgs.models import CaptiveDomain, Invite, Membership, Permission, User
+from orgs.reach import Narrowed, RowFilter
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
 
 EVERYTHING = (Permission.OWNER,)
 
 
-class ForSuperusers(ModelAdmin):
+class ForSuperusers(Narrowed):
     """An admin of what opens an organization: staff may look, and a superuser alone changes it.
 
     Else whoever may add a membership could own everything.
@@ -69,7 +68,7 @@ class MembershipAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     can_force = False
     delete_note = "Their keys stop at once. There is no way back for the keys."
     list_display = ("user", "org", "shown_permissions", "created_at", "deleted_at")
-    list_filter = (LiveFilter, ("org", AutocompleteSelectFilter))
+    list_filter = (LiveFilter, ("org", RowFilter))
     search_fields = ("user__email", "org__name")
     autocomplete_fields = ("org", "user")
     fields = ("org", "user", "permissions")
@@ -141,7 +140,7 @@ class InviteAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
     can_force = False
     delete_note = "Nobody can accept it then."
     list_display = ("invitee", "org", "shown_permissions", "state", "expires_at")
-    list_filter = (LiveFilter, ("org", AutocompleteSelectFilter))
+    list_filter = (LiveFilter, ("org", RowFilter))
     search_fields = ("email", "user__email")
     autocomplete_fields = ("org",)
     ordering = ("-id",)
@@ -215,7 +214,7 @@ class CaptiveDomainForm(ServiceForm):
 
 
 @admin.register(CaptiveDomain)
-class CaptiveDomainAdmin(ForSuperusers, SavedByService, ModelAdmin):
+class CaptiveDomainAdmin(ForSuperusers, SavedByService, Narrowed):
     """Domains whose people join an organization by themselves. An empty one is given back."""
 
     form = CaptiveDomainForm

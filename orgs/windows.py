@@ -23,10 +23,10 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
 from config.errors import ConflictError, DomainError, Fault, split_pointer
+from orgs.reach import Narrowed
 
 SHOWN_CHARACTERS = 100_000
 MAX_DIGITS = 19  # 10**18 and beyond may not fit a bigint
@@ -57,7 +57,7 @@ def is_row_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < MAX_DIGITS
 
 
-def find_row(admin_: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
+def find_row(admin_: Narrowed, request: HttpRequest, object_id: str) -> Any:
     """The row that a button is about; 404 where it has gone, or never was."""
     row = admin_.get_object(request, unquote(object_id))
     if row is None:
@@ -91,7 +91,7 @@ class Window:
         return False
 
 
-class LongTable(ModelAdmin):
+class LongTable(Narrowed):
     """An admin of a table that has no end: nothing counts it, sorts it or selects all of it."""
 
     list_per_page = 50
@@ -196,12 +196,15 @@ class Wrapped(_DjangoAdmin):
 
 
 # In this order, what Unfold adds to the view stays, and only Django's part of it is replaced.
-class SavedByService(ModelAdmin, Wrapped):
+class SavedByService(Narrowed, Wrapped):
     """An admin whose `save_model` calls a service. Its form is a `ServiceForm`.
 
     A refusal has undone the transaction by the time it arrives here; the form is then shown
     once more, with the refusal in it. A deleted row is a window.
     """
+
+    # What stands on the page of a row that its viewer may not change, if that is another page.
+    shown_fieldsets: tuple[Any, ...] = ()
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The form, saved or shown with what is wrong."""
@@ -217,12 +220,18 @@ class SavedByService(ModelAdmin, Wrapped):
         form.refusal = getattr(request, "refusal", None)
         return form
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The form, or, where nothing may be changed, what there is."""
+        if obj and self.shown_fieldsets and not self.has_change_permission(request, obj):
+            return self.keep_fields(request, self.shown_fieldsets)
+        return super().get_fieldsets(request, obj)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what lives can be changed."""
         return bool(super().has_change_permission(request, obj)) and is_live(obj)
 
 
-class SoftlyDeleted(ModelAdmin):
+class SoftlyDeleted(Narrowed):
     """An admin whose rows a service deletes, softly: `delete_row` calls it."""
 
     delete_note = ""

@@ -8,13 +8,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from destinations import services
 from destinations.admin.forms import DestinationForm
 from destinations.admin.trials import TriedAdmin
 from destinations.kinds import is_pushed
 from destinations.models import Destination, Protocol
+from orgs.reach import RowFilter
 from orgs.windows import LiveFilter, SavedByService, badge, pretty, tag_badges
 
 KEYS = ("credential", "signing_key")
@@ -27,7 +27,7 @@ class DestinationAdmin(TriedAdmin, SavedByService):
     saves_in_transaction = False
     form = DestinationForm
     list_display = ("label", "kind", "org", "shown_tags", "state", "updated_at")
-    list_filter = (LiveFilter, "type", ("org", AutocompleteSelectFilter))
+    list_filter = (LiveFilter, "type", ("org", RowFilter))
     list_select_related = ("org",)
     search_fields = ("label",)
     autocomplete_fields = ("org", "credential", "signing_key")
@@ -70,12 +70,6 @@ class DestinationAdmin(TriedAdmin, SavedByService):
         if destination.deleted_at:
             return badge("deleted")
         return badge("paused", "danger") if destination.paused_at else badge("live", "success")
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The forms, or, where nothing may be changed, what there is."""
-        if obj and not self.has_change_permission(request, obj):
-            return self.shown_fieldsets
-        return super().get_fieldsets(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Organization and type never change."""

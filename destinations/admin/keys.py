@@ -13,7 +13,6 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
@@ -23,6 +22,7 @@ from destinations.admin.forms import CredentialForm, SigningKeyForm
 from destinations.kinds import KINDS
 from destinations.models import Credential, Kind
 from orgs.models import SigningKey
+from orgs.reach import RowFilter
 from orgs.windows import (
     LiveFilter,
     SavedByService,
@@ -39,7 +39,7 @@ class KeyAdmin(SavedByService, SoftlyDeleted):
     """What credentials and signing keys have in common."""
 
     can_force = False
-    list_filter: tuple[Any, ...] = (LiveFilter, ("org", AutocompleteSelectFilter))
+    list_filter: tuple[Any, ...] = (LiveFilter, ("org", RowFilter))
     list_select_related = ("org",)
     search_fields = ("label",)
     autocomplete_fields = ("org",)
@@ -88,7 +88,7 @@ class CredentialAdmin(KeyAdmin):
     form = CredentialForm
     delete_note = "Its secret is deleted with it, and its label is free again."
     list_display = ("label", "kind", "org", "version", "state", "expires_at", "updated_at")
-    list_filter = (LiveFilter, "type", ("org", AutocompleteSelectFilter))
+    list_filter = (LiveFilter, "type", ("org", RowFilter))
     empty_value_display = "never"
     add_fieldsets = ((None, {"fields": ("org", "label", "type", "new_secret")}), ("More", {
         "fields": ("metadata", "expires_at"),
@@ -120,12 +120,6 @@ class CredentialAdmin(KeyAdmin):
             return badge("deleted")
         expired = credential.expires_at and credential.expires_at <= timezone.now()
         return badge("expired", "danger") if expired else badge("live", "success")
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The form, or, where nothing may be changed, what there is."""
-        if obj and not self.has_change_permission(request, obj):
-            return self.shown_fieldsets
-        return super().get_fieldsets(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """The type never changes, and the version counts by itself."""
