@@ -201,10 +201,10 @@ def conceal_json(keys: Keys, text: str, granted: Collection[str] = ()) -> str:
     return shown
 
 
-def quote(body: bytes, conceal: Callable[[str], str]) -> str:
+def quote(body: bytes, conceal: Callable[[str], str], most: int = READ_BYTES) -> str:
     """What an answer says at its start, concealed before it is cut any shorter."""
-    said = conceal(body[:READ_BYTES].decode("utf-8", "replace"))
-    if len(body) > READ_BYTES:
+    said = conceal(body[:most].decode("utf-8", "replace"))
+    if len(body) > most:
         # It may end with too little of a secret to be told from other words.
         said = said[:-SURE_SECRET]
     return said.strip()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import Any
 
 MAX_RETRY_AFTER = 86_400
 PERMANENT = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431})
@@ -32,6 +33,10 @@ class Verdict(StrEnum):
     OURS = "ours"
 
 
+# The destination has the action, and may have done it.
+TAKEN = frozenset({Verdict.ACK, Verdict.WAIT})
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of one attempt.
@@ -52,6 +57,8 @@ class Outcome:
     result: str | None = None
     # The start of the answer, for whoever tries a destination.
     answer: bytes = field(default=b"", compare=False, repr=False)
+    # What is kept of the answer of an attempt that failed (`replies.keep`).
+    reply: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Keeps of the message what a text column can hold."""

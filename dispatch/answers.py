@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from config.strictjson import MAX_DEPTH
-from destinations.outcomes import Outcome, Verdict
+from destinations.outcomes import TAKEN, Outcome, Verdict
 from destinations.outward.outbound import KEPT_BYTES, is_readable
 from dispatch import retries
 from dispatch.retries import Ending
@@ -21,7 +21,6 @@ UNREADABLE = (
     f"The answer is longer than {KEPT_BYTES:,} bytes, or nested more than {MAX_DEPTH} deep: nobody "
     "can tell whether it names an error; it may have been done."
 )
-TAKEN = frozenset({Verdict.ACK, Verdict.WAIT})
 
 
 class Said(NamedTuple):
@@ -39,13 +38,20 @@ def end(record_id: int, outcome: Outcome) -> Ending:
             told = "" if outcome.status in range(200, 300) else f"HTTP {outcome.status}: "
             outcome = replace(outcome, message=told + said.error)
     elif not is_readable(outcome.answer):
-        outcome = Outcome(Verdict.AMBIGUOUS, UNREADABLE, status=outcome.status, sent=True)
+        outcome = _failed(outcome, Verdict.AMBIGUOUS, UNREADABLE, sent=True)
     elif said.error:
-        outcome = Outcome(Verdict.PERMANENT, said.error, status=outcome.status)
+        outcome = _failed(outcome, Verdict.PERMANENT, said.error)
     elif not (outcome.verdict is Verdict.WAIT and outcome.said):
         # No signal, and no error: it has succeeded, whatever the destination's default is.
         outcome = replace(outcome, verdict=Verdict.ACK, said=True, seconds=None)
     return _end(record_id, outcome, said.result)
+
+
+def _failed(
+    outcome: Outcome, verdict: Verdict, message: str, *, sent: bool | None = None
+) -> Outcome:
+    """What seemed to be a success, and is none."""
+    return Outcome(verdict, message, status=outcome.status, sent=sent, reply=outcome.reply)
 
 
 def _end(record_id: int, outcome: Outcome, result: str | None) -> Ending:

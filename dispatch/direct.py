@@ -252,6 +252,7 @@ def _insist(work: Callable[[], T], until: float) -> T:
 def _settle(begun: Begun, outcome: Outcome, seconds: float) -> None:
     """Write down how it ended. What somebody has ended meanwhile stays so."""
     ending = answers.end(begun.attempt.record_id, outcome)
+    ending.milliseconds = round(seconds * 1_000)
     if not settlement.finish(ending):
         settlement.tell_late(ending)
     seen = throttle.judge_answer(

@@ -241,6 +241,8 @@ class ActionPayload(models.Model):
     )
     input = ExactJSONField()
     result = ExactJSONField(null=True)
+    # The newest answers to attempts that failed: they go when what was handed in goes.
+    answers = models.JSONField(null=True)
 
     class Meta:
         ordering = ("record_id",)
@@ -290,6 +292,8 @@ class ActionEvent(models.Model):
     attempt = models.PositiveIntegerField()
     # When its next attempt may start, where there is one.
     available_at = models.DateTimeField(null=True)
+    # How long a delivery took that ended so.
+    milliseconds = models.IntegerField(null=True)
     detail = models.JSONField(null=True)
     created_at = models.DateTimeField(db_default=TransactionNow())
 

@@ -42,6 +42,9 @@ class Ending:
     said: bool = True
     # What the destination gave back, as JSON.
     result: str | None = None
+    # What is kept of the answer that failed it, and how long the delivery took.
+    answer: dict[str, Any] | None = None
+    milliseconds: int | None = None
 
 
 def end_attempt(record_id: int, attempt: int, failures: int, outcome: Outcome) -> Ending:
@@ -90,6 +93,7 @@ def end_attempt(record_id: int, attempt: int, failures: int, outcome: Outcome) -
         error=outcome.message,
         detail=detail,
         said=outcome.said,
+        answer=outcome.reply,
     )
 
 
@@ -105,6 +109,7 @@ def fail(record_id: int, attempt: int, outcome: Outcome, *, counted: bool) -> En
         error=outcome.message,
         detail=describe(outcome),
         said=outcome.said,
+        answer=outcome.reply,
     )
 
 

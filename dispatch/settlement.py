@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 WAKE = "waybill_due"
 PULL = "waybill_pull"
 FARTHEST_RETRY = 30 * 86_400
+# As many as an action may fail by its schedule.
+MOST_ANSWERS = retries.MAX_FAILURES
 
 
 _IS_CURRENT = """r.attempt = e.attempt AND r.status = ANY(%(open)s::text[])
@@ -35,11 +37,12 @@ _IS_CURRENT = """r.attempt = e.attempt AND r.status = ANY(%(open)s::text[])
 # Rows are locked in the order of their ids, as a forced deletion does: no deadlocks.
 _END = f"""
 WITH ending AS MATERIALIZED (
-  SELECT id, attempt, kind, status, delay, counted, error, detail, said, result
+  SELECT id, attempt, milliseconds, kind, status, delay, counted, error, detail, said, result,
+    answer
   FROM json_to_recordset(%(endings)s::json) AS alike(
-    records bigint[], attempts int[], kind text, status text, delay float8, counted bool,
-    error text, detail jsonb, said bool, result text)
-  CROSS JOIN unnest(records, attempts) AS ending(id, attempt)
+    records bigint[], attempts int[], times int[], kind text, status text, delay float8,
+    counted bool, error text, detail jsonb, said bool, result text, answer jsonb)
+  CROSS JOIN unnest(records, attempts, times) AS ending(id, attempt, milliseconds)
 ), held AS MATERIALIZED (
   SELECT e.* FROM ending e JOIN dispatch_actionrecord r ON r.id = e.id AND {_IS_CURRENT}
   -- By an array of keys: for a join the planner would go through all records.
@@ -59,17 +62,28 @@ WITH ending AS MATERIALIZED (
   FROM held e WHERE r.id = e.id
   RETURNING r.id, r.lane_id, r.push, r.destination_id, e.kind, e.status, e.attempt, CASE
     WHEN e.status IN ('queued', 'scheduled') THEN r.available_at END AS available_at, e.detail,
-    e.result
+    e.milliseconds, e.result, e.answer
 )"""  # noqa: S608 -- constants only
 # By an array of keys: the planner would go through all payloads for a join.
-_KEEP = """, kept AS (
+# Of the answers to failed attempts the oldest makes room.
+_KEEP = f""", kept AS (
   UPDATE dispatch_actionpayload p
-  SET result = (SELECT c.result::json FROM changed c WHERE c.id = p.record_id)
-  WHERE p.record_id = ANY(ARRAY(SELECT id FROM changed WHERE result IS NOT NULL))
-)"""
+  SET (result, answers) = (
+    SELECT coalesce(c.result::json, p.result), CASE WHEN c.answer IS NULL THEN p.answers
+      WHEN jsonb_array_length(p.answers) >= {MOST_ANSWERS} THEN p.answers - 0 || c.answer
+      ELSE coalesce(p.answers, '[]') || c.answer END
+    FROM (
+      SELECT id, result, jsonb_build_object('attempt', attempt) || answer AS answer FROM changed
+    ) c WHERE c.id = p.record_id
+  )
+  WHERE p.record_id = ANY(ARRAY(
+    SELECT id FROM changed WHERE result IS NOT NULL OR answer IS NOT NULL
+  ))
+)"""  # noqa: S608 -- constants only
 _WRITE = """
-  INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, available_at, detail)
-  SELECT id, kind, status, attempt, available_at, detail FROM changed"""
+  INSERT INTO dispatch_actionevent (
+    record_id, kind, status, attempt, available_at, milliseconds, detail)
+  SELECT id, kind, status, attempt, available_at, milliseconds, detail FROM changed"""
 # What people and workers say: waits for whoever has a row locked, and tells which ones it ended.
 # A lane has room, or a retry is due: that wakes the dispatchers, and where it means something for
 # what is pulled, those who wait to pull it.
@@ -85,30 +99,31 @@ SELECT id, attempt, lane_id, CASE
 FROM changed
 """  # noqa: S608 -- constants only
 FINISH = _FINISH.format(keep="")
-# The same where there is a result.
+# The same where there is a result, or an answer to be kept.
 FINISH_KEEPING = _FINISH.format(keep=_KEEP)
 # What a dispatcher writes: what is late becomes an event, and one locked row keeps no other outcome
 # waiting. It tells which ones were locked.
 _FLUSH = f"""{_END.format(lock="SKIP LOCKED")}{{keep}}, left_over AS MATERIALIZED (
   SELECT * FROM ending WHERE (id, attempt) NOT IN (SELECT id, attempt FROM changed)
 ), missed AS MATERIALIZED (
-  SELECT e.id, e.attempt, e.detail, r.status, {_IS_CURRENT} AS is_locked
+  SELECT e.id, e.attempt, e.milliseconds, e.detail, r.status, {_IS_CURRENT} AS is_locked
   FROM left_over e JOIN dispatch_actionrecord r ON r.id = e.id
   WHERE r.id = ANY(ARRAY(SELECT id FROM left_over))
 ), written AS ({_WRITE}
   UNION ALL
-  SELECT id, 'late', status, attempt, NULL, detail FROM missed WHERE NOT is_locked
+  SELECT id, 'late', status, attempt, NULL, milliseconds, detail FROM missed WHERE NOT is_locked
 )
 SELECT id, attempt FROM missed WHERE is_locked
 """  # noqa: S608 -- constants only
 FLUSH = _FLUSH.format(keep=_KEEP)
-# The same where none has a result: an update costs each partition a look, whatever it finds there.
+# The same where there is nothing to keep: an update costs each partition a look, whatever it
+# finds there.
 FLUSH_BARE = _FLUSH.format(keep="")
 NOTIFY = f"SELECT pg_notify('{WAKE}', ''), pg_notify('{PULL}', '')"
 
 
 # What of an ending is not about its record.
-HOW = ("kind", "status", "delay", "counted", "error", "detail", "said", "result")
+HOW = ("kind", "status", "delay", "counted", "error", "detail", "said", "result", "answer")
 _how = attrgetter(*HOW)
 
 
@@ -120,14 +135,24 @@ def finish_parameters(endings: Sequence[Ending], *, statuses: Sequence[str]) -> 
         how = _how(ending)
         key = orjson.dumps(how)
         if key not in alike:
-            alike[key] = dict(zip(HOW, how, strict=True)) | {"records": [], "attempts": []}
+            alike[key] = dict(zip(HOW, how, strict=True)) | {
+                "records": [],
+                "attempts": [],
+                "times": [],
+            }
         alike[key]["records"].append(ending.record_id)
         alike[key]["attempts"].append(ending.attempt)
+        alike[key]["times"].append(ending.milliseconds)
     return {
         # One text: psycopg writes arrays item by item.
         "endings": orjson.dumps([*alike.values()]).decode(),
         "open": [str(status) for status in statuses],
     }
+
+
+def has_what_is_kept(endings: Sequence[Ending]) -> bool:
+    """Whether any of them has something to be kept with what was handed in."""
+    return any(ending.result is not None or ending.answer is not None for ending in endings)
 
 
 def finish(ending: Ending, *, statuses: Sequence[str] = IN_FLIGHT) -> bool:
@@ -139,8 +164,7 @@ def _finish(
     endings: Sequence[Ending], statuses: Sequence[str] = IN_FLIGHT
 ) -> dict[tuple[int, int], int | None]:
     """The (record, attempt) of those that won, and the lane of each."""
-    has_results = any(ending.result is not None for ending in endings)
-    statement = FINISH_KEEPING if has_results else FINISH
+    statement = FINISH_KEEPING if has_what_is_kept(endings) else FINISH
     with connection.cursor() as cursor:
         cursor.execute(statement, finish_parameters(endings, statuses=statuses))
         return {(record_id, attempt): lane for record_id, attempt, lane, _ in cursor.fetchall()}
@@ -154,6 +178,7 @@ def tell_late(ending: Ending) -> None:
         kind=ActionEvent.Kind.LATE,
         status=status,
         attempt=ending.attempt,
+        milliseconds=ending.milliseconds,
         detail=ending.detail,
     )
 

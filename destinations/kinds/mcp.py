@@ -10,13 +10,14 @@ import aiohttp
 from django.conf import settings
 
 from config.errors import Fault
+from destinations import replies
 from destinations.attempts import Attempt
 from destinations.authorizing import authorization
 from destinations.credentials import HTTP_CREDENTIALS
 from destinations.mcp.line import Reply, ToolCall
 from destinations.mcp.protocol import TooLargeError
 from destinations.mcp.sessions import Servers
-from destinations.outcomes import Outcome, Verdict
+from destinations.outcomes import TAKEN, Outcome, Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA
@@ -103,7 +104,10 @@ def read_meta(attempt: Attempt) -> dict[str, str]:
 
 
 def _tell(attempt: Attempt, reply: Reply, outcome: Outcome) -> Outcome:
-    """The outcome; for a test, with what was answered."""
+    """The outcome; for a test, with what was answered; of a failure, with what is kept."""
     if attempt.is_test:
         return replace(outcome, status=reply.status, answer=reply.body[: outbound.KEPT_BYTES])
-    return outcome
+    if outcome.verdict in TAKEN:
+        return outcome
+    kept = replies.keep(reply.status, reply.headers, reply.body, attempt.conceal)
+    return replace(outcome, reply=kept)

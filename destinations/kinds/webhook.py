@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 
 from config.errors import Fault, pointer
-from destinations import gateway, keys, signaling
+from destinations import gateway, keys, replies, signaling
 from destinations.attempts import Attempt, Request
 from destinations.authorizing import authorization, signing
 from destinations.credentials import HTTP_CREDENTIALS
 from destinations.models import Protocol
-from destinations.outcomes import Outcome, judge_answer
+from destinations.outcomes import TAKEN, Outcome, judge_answer
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA, SIGNALING
@@ -71,8 +71,10 @@ async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     else:
         outcome = judge(answer, attempt.config, attempt.conceal)
     if attempt.is_test or attempt.wants_answer:
-        return replace(outcome, status=answer.status, answer=answer.body)
-    return outcome
+        outcome = replace(outcome, status=answer.status, answer=answer.body)
+    elif outcome.verdict in TAKEN:
+        return outcome
+    return replace(outcome, reply=replies.keep(*answer, attempt.conceal))
 
 
 def compose(attempt: Attempt) -> Request:

@@ -93,6 +93,7 @@ class Deliveries:
                 ending = retries.end_attempt(
                     attempt.record_id, attempt.number, attempt.failures, outcome
                 )
+                ending.milliseconds = round((time.monotonic() - began) * 1_000)
         finally:
             self.free += 1
             self.busy[claimed.destination_id] -= 1

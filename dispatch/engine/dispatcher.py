@@ -219,8 +219,8 @@ class Dispatcher:
             return
         connection = await self.writer.open()
         parameters = settlement.finish_parameters(endings, statuses=IN_FLIGHT)
-        has_results = any(ending.result is not None for ending in endings)
-        flush = settlement.FLUSH if has_results else settlement.FLUSH_BARE
+        keeps = settlement.has_what_is_kept(endings)
+        flush = settlement.FLUSH if keeps else settlement.FLUSH_BARE
         cursor = await connection.execute(flush, parameters, prepare=True)
         if busy := set(await cursor.fetchall()):
             left = [ending for ending in endings if (ending.record_id, ending.attempt) in busy]

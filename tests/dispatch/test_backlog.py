@@ -64,7 +64,8 @@ def analyze():
 
 
 def add_payloads(ids):
-    ActionPayload.objects.bulk_create(ActionPayload(record_id=pk, input=b'{"n":1}') for pk in ids)
+    payloads = (ActionPayload(record_id=pk, input=b'{"n":1}') for pk in ids)
+    ActionPayload.objects.bulk_create(payloads, batch_size=10_000)
 
 
 @pytest.mark.parametrize("analyzed", [True, False], ids=["known", "planned while idle"])

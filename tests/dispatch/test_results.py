@@ -120,7 +120,7 @@ def test_keeping_results_reads_their_payloads_and_no_others(webhook, definition,
     )
     flying = factories.make_records(lane, definition, 200, status="running")
     ActionPayload.objects.bulk_create(
-        ActionPayload(record_id=pk, input=b'{"n":1}') for pk in [*old, *flying]
+        (ActionPayload(record_id=pk, input=b'{"n":1}') for pk in [*old, *flying]), batch_size=10_000
     )
     with connection.cursor() as cursor:
         if planned == "known":
