@@ -123,3 +123,36 @@ class Destination(SoftDeleted):
 
     def __str__(self) -> str:
         return self.label
+
+
+class Sounding(models.Model):
+    """How a destination has answered what dispatchers delivered to it within five minutes.
+
+    `times` are how long its answers took: {bucket: count}. `late` are those that took longer than
+    the destination says; what has `failed` may have no answer at all.
+    """
+
+    destination = models.ForeignKey(
+        Destination, models.CASCADE, related_name="soundings", db_index=False
+    )
+    at = models.DateTimeField()
+    succeeded = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    late = models.BigIntegerField(default=0)
+    times = models.JSONField(default=dict)
+    error = models.TextField(blank=True, default="")
+    error_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("destination", "at")
+        indexes = (
+            # soundings.DELETE: those that are kept no longer.
+            models.Index(fields=("at",), name="sounding_age"),
+        )
+        constraints = (
+            # Also what the health of destinations is read by.
+            models.UniqueConstraint(fields=("destination", "at"), name="sounding_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.destination_id} at {self.at:%H:%M}"

@@ -23,6 +23,7 @@ from destinations.attempts import Attempt, Request
 from destinations.authorizing.authorization import NoAnswerError
 from destinations.calls import calls
 from destinations.outcomes import Outcome
+from destinations.soundings import Soundings
 from dispatch import admission, answers, idempotency, intake, rounds, settlement, throttle
 from dispatch.admission import Begun
 from dispatch.idempotency import Call
@@ -260,12 +261,24 @@ def _settle(begun: Begun, outcome: Outcome, seconds: float) -> None:
         milliseconds=seconds * 1_000,
         sla=begun.attempt.config.get("response_time_sla_ms"),
     )
+    _sound(begun, outcome, seconds)
     if seen is not None:
         what = f"HTTP {outcome.status}" if outcome.status else outcome.message
         pause = outcome.seconds if seen is Seen.LIMITED else None
         ended = begun.started + seconds
         answer = Observation(seen, begun.started, ended, begun.is_filling, pause, what)
         _observe(begun.attempt.lane_id, answer)
+
+
+def _sound(begun: Begun, outcome: Outcome, seconds: float) -> None:
+    """How the destination answered, for its health; the same goes for that."""
+    attempt, soundings = begun.attempt, Soundings()
+    sla = attempt.config.get("response_time_sla_ms")
+    soundings.note(attempt.destination_id, outcome, milliseconds=seconds * 1_000, sla=sla)
+    try:
+        soundings.write()
+    except DatabaseError:
+        logger.exception("How destination %d answered is not kept", attempt.destination_id)
 
 
 def _observe(lane_id: int, answer: Observation) -> None:

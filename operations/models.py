@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
+from dispatch.models import Lane
 from orgs.models import Organization
 
 
@@ -273,6 +274,65 @@ class UsageSlice(models.Model):
 
     def __str__(self) -> str:
         return f"actions from {self.first_id}"
+
+
+class Minute(models.Model):
+    """What came and what ended within a minute, of an organization or, without one, of all.
+
+    `times` is how long those took that succeeded: {bucket: count}, as `minutes` has them.
+    """
+
+    org = models.ForeignKey(
+        Organization, models.CASCADE, related_name="+", db_index=False, null=True
+    )
+    minute = models.DateTimeField()
+    accepted = models.BigIntegerField(default=0)
+    succeeded = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    canceled = models.BigIntegerField(default=0)
+    times = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("minute",)
+        indexes = (
+            # minutes.DELETE: those that are kept no longer.
+            models.Index(fields=("minute",), name="minute_age"),
+        )
+        constraints = (
+            # Also what the first page is read by.
+            models.UniqueConstraint(
+                fields=("org", "minute"), nulls_distinct=False, name="minute_once_per_org"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.minute:%Y-%m-%d %H:%M}"
+
+
+class LaneSample(models.Model):
+    """How a lane's limits stood after a move: the last one of each minute in which it moved."""
+
+    lane = models.ForeignKey(Lane, models.CASCADE, related_name="samples", db_index=False)
+    at = models.DateTimeField()
+    revision = models.BigIntegerField()
+    running_limit = models.PositiveIntegerField()
+    unsettled_limit = models.PositiveIntegerField()
+    opened = models.PositiveSmallIntegerField()
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("lane", "at")
+        indexes = (
+            # lane_samples.TAKE and DELETE: the newest, and those that are kept no longer.
+            models.Index(fields=("at",), name="lane_sample_age"),
+        )
+        constraints = (
+            # Also what a lane's limits over time are read by.
+            models.UniqueConstraint(fields=("lane", "revision"), name="lane_sample_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.running_limit} at {self.at:%H:%M}"
 
 
 class RecordImport(models.Model):

@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from django.db import connection, transaction
 
-from operations import chores
+from operations import chores, minutes
 from operations.chores import Report, Stop
 from operations.models import COUNTS, UsageProgress, UsageSlice
 
@@ -70,7 +70,7 @@ WITH counted AS (
     ON p.record_id = r.id AND p.record_id > %(after)s AND p.record_id <= %(last)s
   WHERE r.id > %(after)s AND r.id <= %(last)s
   GROUP BY 1, 2, 3, 4
-), {ADD}"""  # noqa: S608 -- constants only
+), {minutes.ADD_ACCEPTED}, {ADD}"""  # noqa: S608 -- constants only
 # What is over of the records that stand before it.
 ADD_ENDS = f"""
 counted AS (
@@ -82,11 +82,11 @@ counted AS (
   JOIN actions_actiondefinition d ON d.id = r.definition_id
   WHERE r.completed_at IS NOT NULL
   GROUP BY 1, 2, 3, 4
-), {ADD}"""  # noqa: S608 -- constants only
+), {minutes.ADD_ENDED}, {ADD}"""  # noqa: S608 -- constants only
 # Each sees one and the same moment: what is counted as over is what is not kept, or no longer.
 KEPT = f"""
 WITH record AS (
-  SELECT id, org_id, definition_id, status, completed_at FROM dispatch_actionrecord
+  SELECT {minutes.COLUMNS} FROM dispatch_actionrecord
   WHERE id > %(after)s AND id <= %(last)s
 ), kept AS (
   INSERT INTO operations_usageslice AS s (first_id, unfinished)
@@ -96,9 +96,11 @@ WITH record AS (
 ), {ADD_ENDS}"""  # noqa: S608 -- constants only
 ENDED = f"""
 WITH record AS (
-  SELECT s.first_id, r.id, r.org_id, r.definition_id, r.status, r.completed_at
+  SELECT s.first_id, r.*
   FROM operations_usageslice s
-  JOIN dispatch_actionrecord r ON r.id = ANY(s.unfinished)
+  JOIN LATERAL (
+    SELECT {minutes.COLUMNS} FROM dispatch_actionrecord WHERE id = ANY(s.unfinished)
+  ) r ON true
   WHERE s.first_id = ANY(%(firsts)s::bigint[]) AND r.completed_at IS NOT NULL
 ), gone AS (
   SELECT first_id, array_agg(id) AS ids FROM record GROUP BY first_id

@@ -13,6 +13,7 @@ from destinations import keys, kinds
 from destinations.attempts import ATTEMPT_SECONDS, Attempt
 from destinations.outcomes import Outcome, Verdict
 from destinations.outward.clients import Clients
+from destinations.soundings import Soundings
 from dispatch import limits, retries, throttle
 from dispatch.limits import Observation, Seen
 from dispatch.retries import Ending
@@ -51,6 +52,7 @@ class Deliveries:
 
     def __init__(self, concurrency: int, throttle: Throttle) -> None:
         self.throttle = throttle
+        self.soundings = Soundings()
         self.free = concurrency
         # How much of it each destination takes: a few that hang must not take all of it.
         self.busy: Counter[int] = Counter()
@@ -104,13 +106,12 @@ class Deliveries:
         self.finished.set()
 
     def _observe(self, claimed: Claimed, outcome: Outcome, began: float) -> None:
-        """What the answer says of the destination, for the limits of the lane."""
+        """What the answer says of the destination, for its health and the limits of the lane."""
         now = time.monotonic()
-        seen = throttle.judge_answer(
-            outcome,
-            milliseconds=(now - began) * 1_000,
-            sla=claimed.attempt.config.get("response_time_sla_ms"),
-        )
+        milliseconds = (now - began) * 1_000
+        sla = claimed.attempt.config.get("response_time_sla_ms")
+        self.soundings.note(claimed.destination_id, outcome, milliseconds=milliseconds, sla=sla)
+        seen = throttle.judge_answer(outcome, milliseconds=milliseconds, sla=sla)
         ended = claimed.started + now - claimed.at
         if seen is not None:
             what = f"HTTP {outcome.status}" if outcome.status else outcome.message

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 
+from destinations import soundings
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
 from dispatch import limits, settlement, throttle
@@ -80,6 +82,7 @@ class Dispatcher:
             self.stop()
             await self._drain(claiming=tasks[0], writing=tasks[-1])
             await end_tasks(tasks)
+        await self._patiently(self._sound)
         for line in (self.claimer, self.writer, self.keeper, self.listener):
             await line.close()
         for task in done - {stopped}:
@@ -238,7 +241,7 @@ class Dispatcher:
 
     async def _promote(self) -> None:
         """Twice a second: bring back what has become due. Now and then: claim whatever came."""
-        ticks = 0
+        ticks, sounded = 0, time.monotonic()
         while True:
             if await self._patiently(self._promote_once) or (self.is_due and ticks == 0):
                 self.wake.set()
@@ -246,7 +249,25 @@ class Dispatcher:
                 # What somebody had locked at the last flush.
                 self.deliveries.finished.set()
             ticks = (ticks + 1) % SWEEP_TICKS
+            if time.monotonic() > sounded + soundings.WRITE_SECONDS:
+                sounded = time.monotonic()
+                await self._patiently(self._sound)
             await asyncio.sleep(TICK_SECONDS)
+
+    async def _sound(self) -> bool:
+        """Write how the destinations have answered since the last time, which may get lost."""
+        seen = self.deliveries.soundings.take()
+        if seen is None:
+            return False
+        try:
+            connection = await self.keeper.open()
+            await connection.execute(soundings.ADD, seen)
+        except lines.OUT_OF_REACH:
+            raise
+        except psycopg.Error:
+            # Nothing else depends on it.
+            logger.exception("How destinations have answered cannot be written")
+        return True
 
     async def _promote_once(self) -> bool:
         connection = await self.keeper.open()

@@ -1,0 +1,71 @@
+"""What happens in each minute, of an organization and of all: fragments of what counts usage.
+
+Whatever `usage` counts, it counts into a minute as well, in the same statement: once when it comes
+and once when it ends, whoever is killed meanwhile. What came or ended longer ago than minutes are
+kept, as what is imported may have, is counted into none.
+"""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from config import histograms
+from operations.chores import Report, Stop
+
+KEPT_DAYS = 3
+ENDS = ("succeeded", "failed", "canceled")
+_COUNTS = ("accepted", *ENDS)
+# How long something took, as its bucket: from when it could first be started, as far as its row
+# still says, to its success. What a sink has taken in took no time, and has none.
+_BEGAN = """CASE WHEN r.attempt = 0
+  THEN least(greatest(r.available_at, r.created_at), r.completed_at) ELSE r.created_at END"""
+_BUCKET = histograms.bucket_in_sql(f"extract(epoch FROM r.completed_at - {_BEGAN})")
+BUCKET = f"""CASE WHEN r.status = 'succeeded' AND r.completed_at > r.created_at THEN {_BUCKET} END"""
+_ADD = f"""
+  INSERT INTO operations_minute AS m (org_id, minute, {", ".join(_COUNTS)}, times)
+  SELECT org_id, minute, {", ".join(_COUNTS)}, times FROM of_minute
+  ON CONFLICT (org_id, minute) DO UPDATE SET
+    {", ".join(f"{name} = m.{name} + excluded.{name}" for name in _COUNTS)}, times = {histograms.merge_in_sql("m")}
+"""  # noqa: S608 -- constants only
+_YOUNG = f"now() - interval '{KEPT_DAYS} days'"
+# Of the actions in a span of ids. All organizations together have the minutes without one.
+ADD_ACCEPTED = f"""
+of_minute AS (
+  SELECT r.org_id, date_trunc('minute', r.created_at) AS minute, count(*) AS accepted,
+    0 AS succeeded, 0 AS failed, 0 AS canceled, '{{}}'::jsonb AS times
+  FROM dispatch_actionrecord r
+  WHERE r.id > %(after)s AND r.id <= %(last)s AND r.created_at > {_YOUNG}
+  GROUP BY GROUPING SETS ((1, 2), (2))
+), by_minute AS ({_ADD})"""  # noqa: S608 -- constants only
+# Of what is over of the records that stand before it.
+ADD_ENDED = f"""
+ended AS (
+  SELECT r.org_id, date_trunc('minute', r.completed_at) AS minute, r.status, {BUCKET} AS bucket,
+    count(*) AS n
+  FROM record r WHERE r.completed_at > {_YOUNG}
+  GROUP BY GROUPING SETS ((1, 2, 3, 4), (2, 3, 4))
+), of_minute AS (
+  SELECT org_id, minute, 0 AS accepted,
+    {", ".join(f"coalesce(sum(n) FILTER (WHERE status = '{one}'), 0) AS {one}" for one in ENDS)},
+    coalesce(jsonb_object_agg(bucket, n) FILTER (WHERE bucket IS NOT NULL), '{{}}') AS times
+  FROM ended GROUP BY org_id, minute
+), by_minute AS ({_ADD})"""  # noqa: S608 -- constants only
+# What they are read of.
+COLUMNS = "id, org_id, definition_id, status, attempt, created_at, available_at, completed_at"
+BATCH = 10_000
+DELETE = f"""
+DELETE FROM operations_minute WHERE id = ANY(ARRAY(
+  SELECT id FROM operations_minute WHERE minute < {_YOUNG} ORDER BY minute LIMIT {BATCH}))
+"""  # noqa: S608 -- constants only
+
+
+def delete_old(stop: Stop) -> Report:
+    """Delete the minutes that are kept no longer."""
+    deleted = 0
+    with connection.cursor() as cursor:
+        while not stop():
+            cursor.execute(DELETE)
+            deleted += cursor.rowcount
+            if cursor.rowcount < BATCH:
+                break
+    return Report({"deleted": deleted})
