@@ -48,16 +48,11 @@ def take(stop: Stop) -> Report:
         return Report({"taken": cursor.rowcount})
 
 
-def delete_old(stop: Stop) -> Report:
-    """Delete samples that are kept no longer; the last one of each lane stays."""
-    deleted = 0
+def delete_batch() -> int:
+    """How many were deleted that are kept no longer; there may be more of them."""
     with connection.cursor() as cursor:
-        while not stop():
-            cursor.execute(DELETE)
-            deleted += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                break
-    return Report({"deleted": deleted})
+        cursor.execute(DELETE)
+        return cursor.rowcount
 
 
 def find_last(lane_ids: Collection[int]) -> dict[int, list[LaneSample]]:

@@ -8,7 +8,7 @@ over. Where more has happened since than a page can look through, it says so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,7 +16,9 @@ import orjson
 from django.db import connection
 
 from config import histograms
-from operations import minutes
+from destinations import soundings
+from operations import lane_samples, minutes
+from operations.chores import Report, Stop
 from operations.minutes import ENDS
 
 # What is not counted yet is looked through up to so many actions.
@@ -155,3 +157,23 @@ def read(org_id: int | None, window: Window) -> Course:
         for row in rows
     ]
     return Course(window, steps, *rows[-1][6:])
+
+
+def delete_old(stop: Stop) -> Report:
+    """Delete what is measured and kept no longer: minutes, samples of lanes, soundings."""
+    deleted = {
+        name: _delete(batch, stop)
+        for name, batch in (
+            ("minutes", minutes.delete_batch),
+            ("lane_samples", lane_samples.delete_batch),
+            ("soundings", soundings.delete_batch),
+        )
+    }
+    return Report(deleted)
+
+
+def _delete(batch: Callable[[], int], stop: Stop) -> int:
+    deleted = 0
+    while not stop() and (number := batch()):
+        deleted += number
+    return deleted

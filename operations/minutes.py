@@ -10,7 +10,6 @@ from __future__ import annotations
 from django.db import connection
 
 from config import histograms
-from operations.chores import Report, Stop
 
 KEPT_DAYS = 3
 ENDS = ("succeeded", "failed", "canceled")
@@ -20,12 +19,15 @@ _COUNTS = ("accepted", *ENDS)
 _BEGAN = """CASE WHEN r.attempt = 0
   THEN least(greatest(r.available_at, r.created_at), r.completed_at) ELSE r.created_at END"""
 _BUCKET = histograms.bucket_in_sql(f"extract(epoch FROM r.completed_at - {_BEGAN})")
-BUCKET = f"""CASE WHEN r.status = 'succeeded' AND r.completed_at > r.created_at THEN {_BUCKET} END"""
+BUCKET = (
+    f"""CASE WHEN r.status = 'succeeded' AND r.completed_at > r.created_at THEN {_BUCKET} END"""
+)
+_ADDED = ", ".join(f"{name} = m.{name} + excluded.{name}" for name in _COUNTS)
 _ADD = f"""
   INSERT INTO operations_minute AS m (org_id, minute, {", ".join(_COUNTS)}, times)
   SELECT org_id, minute, {", ".join(_COUNTS)}, times FROM of_minute
   ON CONFLICT (org_id, minute) DO UPDATE SET
-    {", ".join(f"{name} = m.{name} + excluded.{name}" for name in _COUNTS)}, times = {histograms.merge_in_sql("m")}
+    {_ADDED}, times = {histograms.merge_in_sql("m")}
 """  # noqa: S608 -- constants only
 _YOUNG = f"now() - interval '{KEPT_DAYS} days'"
 # Of the actions in a span of ids. All organizations together have the minutes without one.
@@ -59,13 +61,8 @@ DELETE FROM operations_minute WHERE id = ANY(ARRAY(
 """  # noqa: S608 -- constants only
 
 
-def delete_old(stop: Stop) -> Report:
-    """Delete the minutes that are kept no longer."""
-    deleted = 0
+def delete_batch() -> int:
+    """How many were deleted that are kept no longer; there may be more of them."""
     with connection.cursor() as cursor:
-        while not stop():
-            cursor.execute(DELETE)
-            deleted += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                break
-    return Report({"deleted": deleted})
+        cursor.execute(DELETE)
+        return cursor.rowcount

@@ -20,7 +20,16 @@ from procrastinate.tasks import Task
 
 from dispatch import services as dispatching
 from login import services as login
-from operations import chores, partitions, reconciliation, retention, services, usage
+from operations import (
+    chores,
+    lane_samples,
+    measures,
+    partitions,
+    reconciliation,
+    retention,
+    services,
+    usage,
+)
 from orgs.audit import acting
 
 logger = logging.getLogger(__name__)
@@ -96,6 +105,18 @@ def push_stranded(stop: chores.Stop) -> chores.Report:
 def roll_up_usage(stop: chores.Stop) -> chores.Report:
     """What organizations use: what has been accepted, and what has ended since the last time."""
     return usage.roll_up(stop)
+
+
+@chore("* * * * *")
+def sample_lanes(stop: chores.Stop) -> chores.Report:
+    """How the limits of lanes stand that have moved since the last time."""
+    return lane_samples.take(stop)
+
+
+@chore("23 * * * *")
+def delete_measures(stop: chores.Stop) -> chores.Report:
+    """Minutes, samples of lanes and soundings of destinations that are kept no longer."""
+    return measures.delete_old(stop)
 
 
 @chore("*/5 * * * *")

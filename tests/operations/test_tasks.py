@@ -26,6 +26,8 @@ CRONS = {
     "push_stranded": "* * * * *",
     "roll_up_usage": "* * * * *",
     "delete_idempotency_keys": "*/5 * * * *",
+    "sample_lanes": "* * * * *",
+    "delete_measures": "23 * * * *",
     "delete_senders": "53 * * * *",
     "delete_old_sessions": "33 * * * *",
     "reconcile": "13 * * * *",

@@ -35,6 +35,7 @@ NOT_AUDITED = {
     "dispatch_idempotencykey": "Made by intake, changed by nobody.",
     "operations_usage": "Counted by a chore.",
     "operations_versionusage": "Counted by a chore.",
+    "operations_minute": "Counted by a chore.",
     "dispatch_sender": "Seen, not managed.",
     "gateway_requestwindow": "Counts requests.",
 }
