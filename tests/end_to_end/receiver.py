@@ -41,6 +41,8 @@ ANSWERS: dict[str, list[Answer]] = {
     "/ok-unsignaled": [Answer(status=204)],
     "/fails-once": [Answer(500, body="out of paper"), ACK],
     "/fails-twice": [Answer(500, {"Retry-After": "1"}), Answer(500, {"Retry-After": "1"}), ACK],
+    "/broken": [Answer(503, body='{"error": "The warehouse is closed for stocktaking."}')],
+    "/late": [Answer(headers=signaling("ack"), after=0.7)],
     "/gone": [Answer(410)],
     "/nack": [Answer(headers=signaling("nack", 1)), ACK],
     "/slow": [Answer(headers=signaling("ack"), after=3)],

@@ -46,9 +46,15 @@
       && (target.closest("input, textarea, select, dialog[open]") !== null || target.isContentEditable);
   }
 
-  function findSearch() {
-    return document.querySelector("[data-search], #searchbar")
-      || document.querySelector("#nav-filter");
+  /* A page without a search of its own leads to that of the records. */
+  function goToSearch() {
+    const search = document.querySelector("[data-search], #searchbar");
+    if (search) {
+      search.focus();
+      search.select();
+    } else {
+      window.location.assign(`${PLACES.r[0]}#search`);
+    }
   }
 
   function makeHelp() {
@@ -97,12 +103,8 @@
       event.preventDefault();
       showHelp();
     } else if (event.key === "/") {
-      const search = findSearch();
-      if (search) {
-        event.preventDefault();
-        search.focus();
-        search.select();
-      }
+      event.preventDefault();
+      goToSearch();
     }
   });
 
@@ -130,6 +132,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     tellTimes(document);
+    if (window.location.hash === "#search") document.querySelector("[data-search]")?.focus();
     setInterval(() => tellTimes(document), AGO_MS);
   });
   document.addEventListener("htmx:load", (event) => tellTimes(event.detail.elt.parentNode || document));
