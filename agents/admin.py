@@ -18,6 +18,7 @@ from agents.schemas import PUT_KEY_TOOLS
 from agents.serializers import UNSAID
 from destinations.admin.forms import DrawnJSONField
 from orgs.reach import RowFilter
+from orgs.viewers import viewer_of
 from orgs.windows import SavedByService, ServiceForm, SoftlyDeleted, badge
 
 
@@ -165,9 +166,15 @@ class KeyToolsAdmin(SavedByService, SoftlyDeleted):
             key=obj.key,
             variants=form.cleaned_data["variants"],
             actor=request.user.get_username(),
+            held=viewer_of(request).limit,
         )
         obj.refresh_from_db()
 
     def delete_row(self, request: HttpRequest, row: KeyTools, *, force: bool) -> None:
         """Let the key call all tools."""
-        services.choose_tools(key=row.key, variants=None, actor=request.user.get_username())
+        services.choose_tools(
+            key=row.key,
+            variants=None,
+            actor=request.user.get_username(),
+            held=viewer_of(request).limit,
+        )

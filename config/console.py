@@ -56,6 +56,7 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "operations.overview.show",
     "ACCOUNT": {
         "navigation": [
+            {"title": "Your API keys", "link": reverse_lazy("login_keys")},
             {"title": "Second factor", "link": reverse_lazy("mfa_index")},
             {"title": "Change password", "link": reverse_lazy("account_change_password")},
         ]

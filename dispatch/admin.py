@@ -28,6 +28,7 @@ from dispatch.lane_admin import LaneAdmin, LaneUseAdmin
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Lane, LaneUse, Status
 from dispatch.overview import COLOURS
 from orgs.reach import RowFilter
+from orgs.viewers import viewer_of
 from orgs.windows import (
     LongTable,
     SoftlyDeleted,
@@ -35,12 +36,14 @@ from orgs.windows import (
     badge,
     dialog,
     find_row,
+    is_live,
     is_row_id,
     pretty,
     tag_badges,
 )
 
 OPERATE = "dispatch.change_actionrecord"
+PAUSE = "POST /v1/orgs/{org_id}/destinations/{id}/pause"
 ERROR_START = 80
 
 
@@ -61,7 +64,7 @@ class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Pause what is open, resume what is paused, if only in lanes; test what is sent to."""
         destination = self.get_object(request, object_id)
-        if destination is None or not self.has_change_permission(request, destination):
+        if destination is None or not is_live(destination):
             return []
         shown = ["_pause"] if destination.paused_at is None else ["_resume"]
         if destination.paused_at is None and advice.find_waiting_lanes(destination).exists():
@@ -71,9 +74,13 @@ class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
         buttons = super().get_actions_detail(request, object_id)
         return [button for button in buttons if button.action_name.endswith(tuple(shown))]
 
+    def has_pause_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may pause and resume: of the members, those who operate."""
+        return viewer_of(request).may(PAUSE)
+
     @action(  # type: ignore[untyped-decorator]
         description="Pause",
-        permissions=["change"],
+        permissions=["pause"],
         icon="pause",
         variant=ActionVariant.DANGER,
         dialog=dialog(
@@ -89,7 +96,7 @@ class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
 
     @action(  # type: ignore[untyped-decorator]
         description="Resume",
-        permissions=["change"],
+        permissions=["pause"],
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
         dialog=dialog(

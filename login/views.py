@@ -32,7 +32,7 @@ def admin_login(request: HttpRequest, extra_context: Any = None) -> HttpResponse
     """The admin's door: to the login, or to a page that says who may come in."""
     user = request.user
     if user.is_authenticated and not viewers.may_enter(request):
-        return render(request, "account/not_staff.html", status=403)
+        return render(request, "account/no_member.html", status=403)
     wanted = request.GET.get("next", "")
     target = wanted if get_adapter().is_safe_url(wanted) else reverse("admin:index")
     if user.is_authenticated:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
@@ -23,8 +23,10 @@ from config.errors import RuleError
 from orgs import services
 from orgs.audit_admin import AuditEntryAdmin
 from orgs.models import ApiKey, AuditEntry, Organization, User
-from orgs.people_admin import ForSuperusers, PermissionsField
+from orgs.people_admin import OpensOrganizations, PermissionsField
 from orgs.reach import Narrowed, RowFilter
+from orgs.shown_once import Secret, ShowsOnce
+from orgs.viewers import viewer_of
 from orgs.windows import LiveFilter, SavedByService, ServiceForm, SoftlyDeleted, badge
 
 admin.site.unregister(Group)
@@ -184,6 +186,9 @@ class UserAdmin(DjangoUserAdmin, Narrowed):
         return False
 
 
+NOTE = "It goes into the header x-arklow-auth of calls of the API."
+
+
 class KeyForm(ServiceForm):
     """A new key; its organization is its member's."""
 
@@ -211,7 +216,7 @@ class KeyForm(ServiceForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
+class ApiKeyAdmin(OpensOrganizations, ShowsOnce, SavedByService, SoftlyDeleted):
     """Keys: made and ended. The secret is shown once, its hash never."""
 
     form = KeyForm
@@ -265,21 +270,31 @@ class ApiKeyAdmin(ForSuperusers, SavedByService, SoftlyDeleted):
         return False
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: Any) -> None:
-        """Make the key and show its secret, this once."""
+        """Make the key and show its secret, this once. Members make keys of their own."""
         made, material = services.create_key(
-            member=obj.member,
+            member=viewer_of(request).member or obj.member,
             description=obj.description,
             expires_at=obj.expires_at,
             limits=services.Limits(obj.permissions, obj.variants),
         )
         obj.pk = made.pk
         obj.refresh_from_db()
-        shown = format_html("The secret of this key, shown only now: <code>{}</code>", material)
-        self.message_user(request, shown, messages.WARNING)
+        self.keep_secret(
+            request, Secret(material, f"The secret of the key {obj.description}", NOTE)
+        )
 
     def delete_row(self, request: HttpRequest, row: ApiKey, *, force: bool) -> None:
         """End the key."""
-        services.delete_key(key=row)
+        services.delete_key(key=row, held=viewer_of(request).limit)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What stands on the page; a member is not asked whose key it is to be."""
+        sections = super().get_fieldsets(request, obj)
+        if obj or viewer_of(request).is_staff:
+            return sections
+        (title, first), *others = sections
+        mine = tuple(name for name in first["fields"] if name != "member")
+        return ((title, {"fields": mine}), *others)
 
 
 admin.site.register(AuditEntry, AuditEntryAdmin)

@@ -50,6 +50,11 @@ class Viewer:
         return tuple(self.member.permissions) if self.member else ()
 
     @property
+    def limit(self) -> tuple[str, ...] | None:
+        """The same, where services ask for the limit of what somebody may; staff have none."""
+        return None if self.is_staff else self.held
+
+    @property
     def org_ids(self) -> list[int] | None:
         """The organizations looked at, for SQL; None is all."""
         if self.org is not None:

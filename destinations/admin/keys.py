@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.decorators import action
@@ -23,6 +23,7 @@ from destinations.kinds import KINDS
 from destinations.models import Credential, Kind
 from orgs.models import SigningKey
 from orgs.reach import RowFilter
+from orgs.shown_once import Secret, ShowsOnce
 from orgs.windows import (
     LiveFilter,
     SavedByService,
@@ -151,7 +152,7 @@ class CredentialAdmin(KeyAdmin):
 
 
 @admin.register(SigningKey)
-class SigningKeyAdmin(KeyAdmin):
+class SigningKeyAdmin(ShowsOnce, KeyAdmin):
     """What deliveries to webhooks are signed with. A secret is shown once, when it is made."""
 
     form = SigningKeyForm
@@ -200,7 +201,7 @@ class SigningKeyAdmin(KeyAdmin):
         obj.pk = made.pk
         obj.refresh_from_db()
         if not given:
-            self._show_once(request, secret)
+            self.keep_secret(request, show_key(made, secret))
 
     def delete_row(self, request: HttpRequest, row: SigningKey, *, force: bool) -> None:
         """Delete it where nothing uses it."""
@@ -230,15 +231,15 @@ class SigningKeyAdmin(KeyAdmin):
         ),
     )
     def rotate(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        """Another secret, shown this once; has the page's script show the key as it is then."""
+        """Another secret, shown this once where the question stood."""
         key = find_row(self, request, object_id)
         try:
-            _, secret = signing_keys.rotate_signing_key(key=key)
+            rotated, secret = signing_keys.rotate_signing_key(key=key)
         except DomainError as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
             self.log_change(request, key, "Rotated.")
-            self._show_once(request, secret)
+            return self.answer_dialog(request, show_key(rotated, secret), rotated)
         url = reverse("admin:orgs_signingkey_change", args=[object_id])
         return HttpResponse(headers={"HX-Redirect": url})
 
@@ -267,6 +268,11 @@ class SigningKeyAdmin(KeyAdmin):
         url = reverse("admin:orgs_signingkey_change", args=[object_id])
         return HttpResponse(headers={"HX-Redirect": url})
 
-    def _show_once(self, request: HttpRequest, secret: str) -> None:
-        shown = format_html("The secret of this key, shown only now: <code>{}</code>", secret)
-        self.message_user(request, shown, messages.WARNING)
+
+def show_key(key: SigningKey, secret: str) -> Secret:
+    """What a signing key's secret is shown with."""
+    note = (
+        "Receivers check signatures with it (Standard Webhooks). After a rotation the former one "
+        "signs as well, for 24 hours."
+    )
+    return Secret(secret, f"The secret of the signing key {key.label}", note)

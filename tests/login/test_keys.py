@@ -69,9 +69,9 @@ def test_the_audit_tells_who_made_it(acme, grace, page):
     assert entry.org_id == acme.pk
 
 
-def test_one_is_led_there_after_joining_and_after_the_login(acme, grace, browser):
-    assert browser.log_in("grace@example.com").url == HERE
-    assert HERE in browser.get(reverse("admin:login")).text
+def test_the_way_there_is_on_every_page(acme, grace, browser):
+    assert browser.log_in("grace@example.com").url == reverse("admin:index")
+    assert HERE in browser.get(reverse("admin:index")).text
 
 
 @pytest.mark.parametrize("description", ["", "x", "x" * 51, "la\0ptop"])

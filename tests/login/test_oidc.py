@@ -207,13 +207,13 @@ def test_an_address_that_somebody_else_has_got_there_links_nobody(provider, boss
     assert not other.is_inside
 
 
-def test_who_is_no_staff_reads_so(provider, acme, browser):
-    provider.person["email"] = acme.memberships.get().user.email
+def test_who_is_neither_staff_nor_a_member_reads_so(provider, browser):
+    provider.person["email"] = factories.make_user("nobody@people.example").email
 
     answer = browser.get(come_back(leave(browser, next=ADMIN)), follow=True)
 
     assert answer.status_code == 403
-    assert "This is for operators" in answer.content.decode()
+    assert "This is for members" in answer.content.decode()
 
 
 def test_a_second_factor_is_asked_for_too(provider, inside):

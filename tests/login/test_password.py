@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from login import services
 from orgs.models import User
+from tests import factories
 from tests.login.browsing import PASSWORD, WRONG, Browser
 
 
@@ -91,8 +92,8 @@ def test_who_is_inside_is_led_nowhere_else(inside, target):
     assert inside.send("account_logout", {"next": target}).url == reverse("account_login")
 
 
-def test_who_is_no_staff_reads_so_instead_of_going_round_in_circles(browser, acme):
-    user = acme.memberships.get().user
+def test_who_is_no_member_reads_so_instead_of_going_round_in_circles(browser):
+    user = factories.make_user("nobody@people.example")
     user.set_password(PASSWORD)
     user.save()
 

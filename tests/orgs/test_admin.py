@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -52,8 +54,8 @@ def test_nothing_is_deleted_in_bulk():
     assert "delete_selected" not in dict(admin.site.actions)
 
 
-def test_the_admin_is_closed_to_those_who_are_no_staff(client, acme):
-    client.force_login(acme.memberships.get().user)
+def test_the_admin_is_closed_to_those_who_are_neither_staff_nor_members(client, acme):
+    client.force_login(factories.make_user("nobody@people.example"))
 
     assert client.get(reverse("admin:index")).status_code == 302
 
@@ -68,8 +70,9 @@ def test_logging_in_leads_to_the_first_page(client, db):
 def test_a_new_key_shows_its_secret_once(admin_client, acme):
     response = add_key(admin_client, acme)
     key = ApiKey.objects.get()
-    (told, _) = [str(message) for message in response.context["messages"]]
-    secret = told.partition("<code>")[2].partition("</code>")[0]
+    secret = re.search(r'<code id="secret"[^>]*>(api_[^<]+)</code>', response.text).group(1)
+    assert "no-store" in response["Cache-Control"]
+    assert secret not in str(response.cookies)
 
     assert find_caller(secret).key_id == key.pk
     for name, args in (("changelist", []), ("change", [key.pk]), ("history", [key.pk])):
