@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from django.db import models
+from django.db.models.functions import Collate
 
 from actions.fields import ExactJSONField
 from destinations.models import Destination
@@ -125,6 +126,11 @@ class DefinitionName(models.Model):
                 | models.Q(kind="variant", definition__isnull=True),
                 name="definition_name_alias_has_definition",
             ),
+        )
+        indexes = (
+            # `browsing`: an organization's names in an order in which those with one beginning
+            # are neighbours, whatever the database's collation.
+            models.Index("org", Collate("name", "C"), name="definition_name_by_beginning"),
         )
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.core.signals import request_finished
@@ -52,6 +53,14 @@ WHERE NOT EXISTS (
 ORDER BY definition_id, caller
 ON CONFLICT (definition_id, caller) DO NOTHING
 """  # noqa: S608 -- constants only
+# When each of these versions was sent last. Who sends it is many at times: so many are looked at.
+LAST_SEEN = """
+SELECT q.id, (
+  SELECT max(s.last_at) FROM (
+    SELECT last_at FROM dispatch_sender WHERE definition_id = q.id LIMIT 200
+  ) s
+) FROM unnest(%s::bigint[]) AS q(id)
+"""
 # A version, and who sends it.
 Key = tuple[int, str]
 
@@ -96,6 +105,13 @@ class Sightings:
             with self._lock:
                 for key in noted:
                     self._known.pop(key, None)
+
+
+def find_last_seen(definition_ids: Iterable[int]) -> dict[int, datetime]:
+    """When each of these versions was sent last, of those that were."""
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_SEEN, [list(definition_ids)])
+        return {definition_id: at for definition_id, at in cursor.fetchall() if at is not None}
 
 
 def _as_columns(noted: dict[Key, tuple[int, int | None, int | None]]) -> dict[str, Any]:

@@ -19,10 +19,11 @@ from functools import partial
 from typing import Any, cast
 
 from django.db import connection, transaction
+from django.db.models import Sum
 
 from operations import chores, minutes
 from operations.chores import Report, Stop
-from operations.models import COUNTS, UsageProgress, UsageSlice
+from operations.models import COUNTS, UsageProgress, UsageSlice, VersionUsage
 
 # Ids that are counted as accepted at once.
 SLICE = 10_000
@@ -178,6 +179,17 @@ def read_by_version(
             dict(zip(("variant", "version", *COUNTS), row, strict=True))
             for row in cursor.fetchall()
         ]
+
+
+def read_versions(*, org_id: int, variant: str, days: Sequence[date]) -> dict[int, dict[str, int]]:
+    """What was used of each version of a variant on these days.
+
+    Each day is looked up by itself: an organization may have many variants.
+    """
+    rows = VersionUsage.objects.filter(org_id=org_id, variant=variant, day__in=days)
+    sums = {f"all_{name}": Sum(name) for name in COUNTS}
+    found = rows.order_by("version").values("version").annotate(**sums)
+    return {one["version"]: {name: one[f"all_{name}"] for name in COUNTS} for one in found}
 
 
 @transaction.atomic
