@@ -49,7 +49,8 @@ WITH since AS MATERIALIZED (
     WHERE id = ANY(ARRAY(SELECT id FROM waiting)) AND completed_at IS NOT NULL
   ) r
 ), counted AS MATERIALIZED (
-  SELECT * FROM operations_minute WHERE org_id {org} AND minute >= (SELECT at FROM since)
+  SELECT * FROM operations_minute WHERE org_id {org}
+    AND length = %(length)s AND minute >= (SELECT at FROM since)
 ), happened AS (
   SELECT minute AS moment, {", ".join(_COUNTS)} FROM counted
   UNION ALL
@@ -147,7 +148,8 @@ class Course:
 
 def read(org_id: int | None, window: Window) -> Course:
     """How the work of an organization went, or without one that of all."""
-    asked = {"step": window.step, "span": window.span, "org": org_id}
+    length = window.step // timedelta(minutes=1)
+    asked = {"step": window.step, "span": window.span, "length": length, "org": org_id}
     statement = READ_ALL if org_id is None else READ_ONE
     with connection.cursor() as cursor:
         cursor.execute(statement, asked)
@@ -161,15 +163,13 @@ def read(org_id: int | None, window: Window) -> Course:
 
 def delete_old(stop: Stop) -> Report:
     """Delete what is measured and kept no longer: minutes, samples of lanes, soundings."""
-    deleted = {
-        name: _delete(batch, stop)
-        for name, batch in (
-            ("minutes", minutes.delete_batch),
-            ("lane_samples", lane_samples.delete_batch),
-            ("soundings", soundings.delete_batch),
-        )
-    }
-    return Report(deleted)
+    return Report(
+        {
+            "minutes": minutes.delete_old(),
+            "lane_samples": _delete(lane_samples.delete_batch, stop),
+            "soundings": _delete(soundings.delete_batch, stop),
+        }
+    )
 
 
 def _delete(batch: Callable[[], int], stop: Stop) -> int:

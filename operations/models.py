@@ -277,7 +277,7 @@ class UsageSlice(models.Model):
 
 
 class Minute(models.Model):
-    """What came and what ended within a minute, of an organization or, without one, of all.
+    """What came and what ended within so many minutes, of an organization, or without one of all.
 
     `times` is how long those took that succeeded: {bucket: count}, as `minutes` has them.
     """
@@ -285,6 +285,7 @@ class Minute(models.Model):
     org = models.ForeignKey(
         Organization, models.CASCADE, related_name="+", db_index=False, null=True
     )
+    length = models.PositiveSmallIntegerField(default=1)
     minute = models.DateTimeField()
     accepted = models.BigIntegerField(default=0)
     succeeded = models.BigIntegerField(default=0)
@@ -294,14 +295,10 @@ class Minute(models.Model):
 
     class Meta:
         ordering = ("minute",)
-        indexes = (
-            # minutes.DELETE: those that are kept no longer.
-            models.Index(fields=("minute",), name="minute_age"),
-        )
         constraints = (
             # Also what the first page is read by.
             models.UniqueConstraint(
-                fields=("org", "minute"), nulls_distinct=False, name="minute_once_per_org"
+                fields=("org", "length", "minute"), nulls_distinct=False, name="minute_once"
             ),
         )
 

@@ -1,0 +1,193 @@
+"""Charts as the server draws them: numbers become the points of an SVG, and a table to read.
+
+The drawing stretches to whatever room there is; what is written stands beside it, as text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+WIDTH, HEIGHT = 600.0, 160.0
+# A bar takes so much of its step.
+BAR = 0.78
+# The first, some in between, and the last.
+TIMES_TOLD = 5
+Form = Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A row of numbers, one a step; None where there is none. `colour` is 1 to 5."""
+
+    name: str
+    colour: int
+    values: Sequence[float | None]
+    # Whether it is drawn as bars, stacked on those before it, or as a line.
+    is_bar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A series as it is drawn: the path of a line and what is under it, dots, bars."""
+
+    series: Series
+    path: str = ""
+    area: str = ""
+    dots: Sequence[tuple[float, float]] = ()
+    bars: Sequence[Bar] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step in words: when it began, its values in the order of the series, and where it is."""
+
+    at: datetime
+    values: Sequence[str]
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """All that a template needs to show one."""
+
+    name: str
+    title: str
+    text: str
+    series: Sequence[Series]
+    times: Sequence[datetime]
+    drawn: Sequence[Drawn]
+    # The greatest first, at the top.
+    ticks: Sequence[str]
+    rows: Sequence[Row]
+    is_empty: bool
+    labels: Sequence[datetime] = field(default=())
+    width: float = WIDTH
+    height: float = HEIGHT
+
+
+def draw(
+    name: str,
+    title: str,
+    *,
+    text: str,
+    times: Sequence[datetime],
+    series: Sequence[Series],
+    form: Form = lambda value: f"{value:,.0f}",
+    least: float = 4,
+) -> Chart:
+    """A chart of these series, whose ids begin with `name`; `least` is at least its height."""
+    top = round_up(max(_find_most(series), least))
+    drawn, below = [], [0.0] * len(times)
+    for one in series:
+        if one.is_bar:
+            drawn.append(Drawn(one, bars=_stack(one.values, below, top)))
+        else:
+            drawn.append(_draw_line(one, top))
+    step = WIDTH / max(1, len(times))
+    rows = [
+        Row(at, [_tell(one.values[place], form) for one in series], place * step, step)
+        for place, at in enumerate(times)
+    ]
+    is_empty = not any(value for one in series for value in one.values)
+    ticks = [form(top), form(top / 2), form(0)]
+    return Chart(name, title, text, series, times, drawn, ticks, rows, is_empty, _choose(times))
+
+
+def round_up(value: float) -> float:
+    """The next number that halves well: 1, 2, 4 or 6 of a power of ten."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(power * one for one in (1, 2, 4, 6, 10) if power * one >= value)
+
+
+def tell_duration(milliseconds: float | None) -> str:
+    """A time as a person says it: 85 ms, 1.2 s, 3.4 min, 2.5 h."""
+    if milliseconds is None:
+        return "–"
+    for unit, length, until in (("ms", 1, 999.5), ("s", 1e3, 6e4), ("min", 6e4, 3.6e6)):
+        if milliseconds < until:
+            return _in_unit(milliseconds / length, unit)
+    hours = milliseconds / 3.6e6
+    return _in_unit(hours, "h") if hours < 48 else _in_unit(hours / 24, "days")
+
+
+def tell_share(part: int, whole: int) -> str:
+    """A share in per cent. What is nearly nothing, or nearly all, is not told as that."""
+    if not whole:
+        return "–"
+    percent = 100 * part / whole
+    if 0 < percent < 0.01:
+        return "< 0.01 %"
+    if 99.99 < percent < 100:
+        return "> 99.99 %"
+    text = f"{percent:.2f}".rstrip("0").rstrip(".")
+    return f"{text} %"
+
+
+def _in_unit(value: float, unit: str) -> str:
+    digits = 0 if value >= 9.95 or unit == "ms" else 1
+    return f"{value:,.{digits}f} {unit}"
+
+
+def _tell(value: float | None, form: Form) -> str:
+    return "–" if value is None else form(value)
+
+
+def _find_most(series: Sequence[Series]) -> float:
+    stacks: Any = zip(*(one.values for one in series if one.is_bar), strict=True)
+    lines = (value or 0 for one in series if not one.is_bar for value in one.values)
+    return max([0.0, *(sum(value or 0 for value in stack) for stack in stacks), *lines])
+
+
+def _stack(values: Sequence[float | None], below: list[float], top: float) -> list[Bar]:
+    """The bars of a series, on what is below them, which grows by them."""
+    step = WIDTH / max(1, len(values))
+    bars = []
+    for place, value in enumerate(values):
+        if value:
+            height = HEIGHT * value / top
+            y = HEIGHT * (1 - below[place] / top) - height
+            x = place * step + step * (1 - BAR) / 2
+            bars.append(Bar(round(x, 2), round(y, 2), round(step * BAR, 2), round(height, 2)))
+            below[place] += value
+    return bars
+
+
+def _draw_line(series: Series, top: float) -> Drawn:
+    """A line through the middles of the steps, broken where there is no number."""
+    step = WIDTH / max(1, len(series.values))
+    runs: list[list[tuple[float, float]]] = [[]]
+    for place, value in enumerate(series.values):
+        if value is None:
+            runs.append([])
+        else:
+            x, y = (place + 0.5) * step, HEIGHT * (1 - value / top)
+            runs[-1].append((round(x, 2), round(y, 2)))
+    lines = [run for run in runs if len(run) > 1]
+    path = " ".join("M" + " L".join(f"{x} {y}" for x, y in run) for run in lines)
+    area = " ".join(
+        f"M{run[0][0]} {HEIGHT} L" + " L".join(f"{x} {y}" for x, y in run)
+        + f" L{run[-1][0]} {HEIGHT} Z"
+        for run in lines
+    )
+    return Drawn(series, path, area, [run[0] for run in runs if len(run) == 1])
+
+
+def _choose(times: Sequence[datetime]) -> list[datetime]:
+    """Some of the times, equally far apart."""
+    last = len(times) - 1
+    return [times[round(last * place / (TIMES_TOLD - 1))] for place in range(TIMES_TOLD)]
