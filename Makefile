@@ -15,7 +15,7 @@ DEV := .venv/.requirements-dev.txt.stamp
 BENCH := .venv/.requirements-bench.txt.stamp
 # What tests call that is written in JavaScript; npm notes there what it has installed.
 NODE_FOLDERS := tests/destinations/kinds/everything tests/agents/clients \
-	tests/actions/consumers/compiler tests/bundles/documents
+	tests/actions/consumers/compiler tests/bundles/documents tests/browser/axe
 NODE_MODULES := $(NODE_FOLDERS:%=%/node_modules/.package-lock.json)
 # Two makes in one clone take turns; the second one then finds the work done.
 TAKE_TURNS = exec 9<Makefile; flock 9

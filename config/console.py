@@ -49,7 +49,10 @@ UNFOLD = {
         lambda _: static("orgs/admin.css"),
         lambda _: static("console/console.css"),
     ],
-    "SCRIPTS": [lambda _: static("console/console.js")],
+    "SCRIPTS": [
+        lambda _: static("console/console.js"),
+        lambda _: static("console/names.js"),
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "COLORS": {"primary": _INDIGO},

@@ -1,0 +1,38 @@
+"""Every table of the admin, its form and a row: with a screen reader, and in any light."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+
+from tests.browser import axe
+from tests.browser.conftest import Visiting
+
+MODELS = {
+    model._meta.label_lower: reverse(
+        f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+    )
+    for model in admin.site._registry
+}
+# The first row, and the way to a new one, by whatever is in the list.
+FORMS = """
+(list) => [...new Set(
+  [`a[href^="${list}add/"]`, `#result_list th a[href*="/change/"]`]
+    .map((link) => document.querySelector(link)?.getAttribute("href"))
+    .filter(Boolean))]
+"""
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_table_and_its_forms_can_be_used_by_everybody(visit: Visiting, model: str):
+    one = visit()
+    found = {}
+    page = one.go(MODELS[model])
+    for path in ["", *page.evaluate(FORMS, arg=MODELS[model])]:
+        if path:
+            one.go(path)
+        found[page.url] = axe.find_faults(page)
+
+    told = [f"{url}\n  {fault}" for url, faults in found.items() for fault in faults]
+    assert not told, "\n".join(told)
