@@ -34,7 +34,10 @@ def page(
         def frame(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
             return show(request, template, {"title": title, **context})
 
-        return _behind_the_door(view, frame, methods)
+        made = _behind_the_door(view, frame, methods)
+        # By this the browser tests find all there are.
+        made.is_page = "GET" in methods  # type: ignore[attr-defined]
+        return made
 
     return decorate
 

@@ -39,6 +39,16 @@ document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
 """
 
+STICKING_OUT = """
+() => {
+  const width = document.documentElement.clientWidth;
+  if (document.scrollingElement.scrollWidth <= width) return [];
+  return [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > width + 1)
+    .slice(0, 5).map((one) => one.outerHTML.slice(0, 160));
+}
+"""
+
 
 @contextmanager
 def running() -> Iterator[Browser]:
@@ -109,10 +119,10 @@ class Visit:
         self.page.get_by_role("button", name="Log in").click()
         self.page.wait_for_url("**/admin/")
 
-    def is_as_wide_as_its_window(self) -> bool:
-        """Whether nothing has to be scrolled sideways."""
-        wide = "document.scrollingElement.scrollWidth <= document.documentElement.clientWidth"
-        return bool(self.page.evaluate(wide))
+    def find_what_sticks_out(self) -> list[str]:
+        """What makes the page wider than its window, outermost first; nothing, where it is not."""
+        found: list[str] = self.page.evaluate(STICKING_OUT)
+        return found
 
 
 def open_visit(browser: Browser, origin: str, **options: Any) -> Visit:

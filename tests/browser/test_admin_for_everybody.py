@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib import admin
-from django.urls import reverse
 
-from tests.browser import axe
+from tests.browser import axe, tour
 from tests.browser.conftest import Visiting
 
-MODELS = {
-    model._meta.label_lower: reverse(
-        f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
-    )
-    for model in admin.site._registry
-}
+MODELS = tour.list_tables()
 # The first row, and the way to a new one, by whatever is in the list.
 FORMS = """
 (list) => [...new Set(

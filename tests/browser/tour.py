@@ -1,0 +1,60 @@
+"""Every page there is to see, by a name; what the console has is found in its URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.urls import URLPattern, reverse
+
+from console import urls
+from tests.browser.demo import ADMIN, Demo
+
+# Whose page it is, where it is not the operator's.
+VIEWERS = {"leave_org": "vera@acme.example"}
+
+
+def find_pages() -> Iterator[URLPattern]:
+    """The console's routes of whole pages."""
+    for pattern in urls.urlpatterns:
+        if getattr(pattern.callback, "is_page", False):
+            yield pattern
+
+
+def list_tables() -> dict[str, str]:
+    """The admin's tables, by the name of their model."""
+    models = [model._meta for model in admin.site._registry]
+    return {
+        one.label_lower: reverse(f"admin:{one.app_label}_{one.model_name}_changelist")
+        for one in models
+    }
+
+
+def list_console(demo: Demo) -> dict[str, str]:
+    """The console's pages, each about something that is there."""
+    return {
+        str(pattern.name): reverse(f"console:{pattern.name}", kwargs=fill_in(demo, pattern))
+        for pattern in find_pages()
+    }
+
+
+def find_viewer(name: str) -> str:
+    """Who looks at the page of that name."""
+    return VIEWERS.get(name, ADMIN)
+
+
+def fill_in(demo: Demo, pattern: URLPattern) -> dict[str, Any]:
+    """What stands for the parts of a route that are in brackets."""
+    known = arguments(demo)
+    return {name: known[name] for name in pattern.pattern.converters}
+
+
+def arguments(demo: Demo) -> dict[str, Any]:
+    """By the names that routes have for them."""
+    return {
+        "record_id": demo.records["retried"],
+        "destination_id": demo.destinations["Warehouse"],
+        "definition_id": demo.definitions["orders.created"],
+        "variant": "orders.created",
+    }
