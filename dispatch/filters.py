@@ -1,4 +1,4 @@
-"""Which of an organization's actions are meant: by status, variant, destination, tags, time, id."""
+"""Which actions are meant: by status, variant, destination, tags, time, error, id."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
 
 from dispatch import moments
-from dispatch.models import ActionRecordQuerySet, Status
+from dispatch.models import OPEN, ActionRecordQuerySet, Status
+
+# In the text of the statement: of a parameter nobody knows that the index has all of it.
+IS_FAILED = RawSQL("dispatch_actionrecord.status = 'failed'", [], output_field=BooleanField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,34 @@ class RecordFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     after_id: int | None = None
+    # Those of these ids; none where there are none.
+    record_ids: tuple[int, ...] | None = None
+    definition_ids: tuple[int, ...] | None = None
+    # Of all destinations that have this label, or had it until they were deleted.
+    destination_label: str | None = None
+    # What the error says somewhere, in whatever case.
+    error: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it matches all."""
+        return self == RecordFilter()
 
     @property
     def is_of_failed(self) -> bool:
         """Whether the index of failed actions has all that match, and little else."""
         return self.status == Status.FAILED
+
+    def index(self, rows: ActionRecordQuerySet) -> ActionRecordQuerySet:
+        """Those of the actions that an index gives in the order of ids; all that match are there.
+
+        Of what an index narrows further, nothing else has to be looked at.
+        """
+        if self.record_ids is not None:
+            return rows.filter(pk__in=self.record_ids)
+        if self.is_of_failed:
+            return rows.filter(IS_FAILED)
+        return rows.unfinished() if self.status in OPEN else rows
 
     def narrow_ids(self, rows: ActionRecordQuerySet) -> ActionRecordQuerySet:
         """Those of the actions whose ids are of the time asked for, give or take some minutes."""
@@ -40,8 +67,12 @@ class RecordFilter:
         if self.status:
             rows = rows.in_status(self.status)
         columns: dict[str, Any] = {
+            "pk__in": self.record_ids,
             "definition__variant": self.variant,
+            "definition_id__in": self.definition_ids,
             "destination_id": self.destination_id,
+            "destination__label": self.destination_label,
+            "error_message__icontains": self.error,
             "created_at__gte": self.created_after,
             "created_at__lt": self.created_before,
             "id__gt": self.after_id,

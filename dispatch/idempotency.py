@@ -7,9 +7,11 @@ nothing was committed, goes ahead itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from config import strictjson
@@ -17,6 +19,8 @@ from config.errors import BadRequestError, ConflictError
 
 MAX_KEY = 255
 HOURS = 24
+# Of so many organizations that used the same key the actions are found.
+MOST_FOUND = 100
 PRINTABLE = frozenset(map(chr, range(32, 127)))
 
 FIND = f"""
@@ -32,6 +36,16 @@ ON CONFLICT (org_id, key) DO UPDATE
 SET digest = excluded.digest, answer = NULL, created_at = excluded.created_at
 WHERE held.created_at <= now() - interval '{HOURS} hours'
 RETURNING id
+"""  # noqa: S608 -- constants only
+# Of whichever of the organizations had the key: of each, its index is asked.
+FIND_ANYWHERE = f"""
+SELECT k.answer::text FROM orgs_organization o CROSS JOIN LATERAL (
+  SELECT answer FROM dispatch_idempotencykey
+  WHERE org_id = o.id AND key = %(key)s AND created_at > now() - interval '{HOURS} hours'
+) k
+WHERE k.answer IS NOT NULL
+  AND (%(orgs)s::bigint[] IS NULL OR o.id = ANY(%(orgs)s::bigint[]))
+ORDER BY o.id LIMIT {MOST_FOUND}
 """  # noqa: S608 -- constants only
 KEEP = """
 UPDATE dispatch_idempotencykey SET answer = %(answer)s::json
@@ -86,6 +100,27 @@ def find(call: Call) -> Answer | None:
             f"Idempotency-Key {call.key!r} came with another call in the last {HOURS} hours."
         )
     return Answer(answer.encode(), replayed=True)
+
+
+def find_records(key: str, org_ids: list[int] | None) -> list[int]:
+    """The actions that calls under this key stored, in any of the organizations; None is all."""
+    if not 0 < len(key) <= MAX_KEY or not PRINTABLE.issuperset(key):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_ANYWHERE, {"key": key, "orgs": org_ids})
+        answers = [orjson.loads(answer) for (answer,) in cursor.fetchall()]
+    return [record_id for answer in answers for record_id in _read_ids(answer)]
+
+
+def _read_ids(answer: Any) -> Iterator[int]:
+    """The ids that an answer names: of one action, of a batch, or of one that was waited for."""
+    if isinstance(answer, int):
+        yield answer
+        return
+    for shown in answer.get("items", [answer]):
+        named = shown.get("id") or shown.get("action_record_id")
+        if named is not None:
+            yield int(named)
 
 
 def take(call: Call) -> Answer | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,10 +89,8 @@ class Aim:
 
     def _indexed(self) -> ActionRecordQuerySet:
         """What there is to look through, by an index in the order of ids."""
-        rows = ActionRecord.objects.of_org(self.org_id)
-        if self.kind == BulkOperation.Kind.CANCEL:
-            return rows.unfinished()
-        return rows.filter(status=Status.FAILED) if self.filter.is_of_failed else rows
+        rows = self.filter.index(ActionRecord.objects.of_org(self.org_id))
+        return rows.unfinished() if self.kind == BulkOperation.Kind.CANCEL else rows
 
     def _statuses(self) -> list[str]:
         return [str(status) for status in APPLIES_TO[BulkOperation.Kind(self.kind)]]
@@ -125,6 +123,9 @@ def read_aim(org_id: int, kind: str, asked: Mapping[str, Any]) -> Aim:
             created_after=_read_moment(asked, "created_after"),
             created_before=_read_moment(asked, "created_before"),
             after_id=_read_id(asked.get("after_id")),
+            record_ids=_read_ids(asked.get("ids")),
+            destination_label=asked.get("destination_label"),
+            error=asked.get("error"),
         ),
     )
 
@@ -137,6 +138,10 @@ def _shown_statuses(kind: str) -> list[str]:
 def _read_id(text: str | None) -> int | None:
     """The number; one that no row can have is as good as the greatest that one can."""
     return None if text is None else min(read_row_id(text), MAX_ROW_ID)
+
+
+def _read_ids(texts: Sequence[str] | None) -> tuple[int, ...] | None:
+    return None if texts is None else tuple(min(read_row_id(one), MAX_ROW_ID) for one in texts)
 
 
 def _read_moment(asked: Mapping[str, Any], name: str) -> datetime | None:

@@ -1,0 +1,119 @@
+"""Searching actions, newest first: page by page, and never through more than a person waits for.
+
+A page begins below an id, or above one. What a filter finds rarely is looked for in windows of
+ids, for some tenths of a second; then the page says how far it has looked, and the next one goes
+on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dispatch.filters import RecordFilter
+from dispatch.models import ActionRecord, ActionRecordQuerySet
+
+PAGE = 50
+# How many actions one statement looks at, and for how long another one is begun.
+WINDOW = 20_000
+SECONDS = 0.1
+# What a list shows, and not what was handed in, nor what its contract is.
+SHOWN = (
+    "status", "attempt", "created_at", "available_at", "completed_at", "error_message", "tags",
+    "org__name", "definition__variant", "definition__version", "destination__label",
+    "destination__type", "destination__deleted_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page is: below an id, above one, or, with neither, at the newest."""
+
+    below: int | None = None
+    above: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The actions of a page, newest first, and where the pages beside it are.
+
+    `looked_to` is the moment at which looking has stopped, where more may match beyond.
+    """
+
+    records: Sequence[ActionRecord] = field(default_factory=list)
+    older: int | None = None
+    newer: int | None = None
+    looked_to: datetime | None = None
+
+
+def find_page(rows: ActionRecordQuerySet, asked: RecordFilter, place: Place) -> Page:
+    """A page of those rows that match."""
+    walk = _Walk(rows, asked, place)
+    walk.go()
+    return walk.turn() if walk.is_upwards else walk.page()
+
+
+class _Walk:
+    """A way through the rows, from a place on."""
+
+    def __init__(self, rows: ActionRecordQuerySet, asked: RecordFilter, place: Place) -> None:
+        self.asked = asked
+        self.place = place
+        self.is_upwards = place.above is not None
+        self.order, self.beyond, self.within = ("-id", "id__lt", "id__gte")
+        if self.is_upwards:
+            self.order, self.beyond, self.within = ("id", "id__gt", "id__lte")
+        self.rows = asked.narrow_ids(asked.index(rows)).order_by(self.order)
+        self.found: list[ActionRecord] = []
+        # How far it has been looked, where there is more.
+        self.end: tuple[int, datetime] | None = None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the page is full, and goes on."""
+        return len(self.found) > PAGE
+
+    def go(self) -> None:
+        """Look, window by window, until the page is full, all is seen, or time is up."""
+        start = self.place.above if self.is_upwards else self.place.below
+        until = time.monotonic() + SECONDS
+        while True:
+            rows = self.rows if start is None else self.rows.filter(**{self.beyond: start})
+            self.end = self._find_end(rows)
+            if self.end is not None:
+                rows = rows.filter(**{self.within: self.end[0]})
+            found = self.asked.narrow(rows).select_related("definition", "destination", "org")
+            self.found += found.only(*SHOWN)[: PAGE + 1 - len(self.found)]
+            if self.has_more or self.end is None or time.monotonic() > until:
+                return
+            start = self.end[0]
+
+    def _find_end(self, rows: ActionRecordQuerySet) -> tuple[int, datetime] | None:
+        """The last row of a window; None where that is the last of all, or all rows match."""
+        if self.asked.is_empty:
+            return None
+        ends = rows.values_list("id", "created_at")[WINDOW - 1 : WINDOW]
+        return next(iter(ends), None)
+
+    def page(self) -> Page:
+        """The page downwards."""
+        records = self.found[:PAGE]
+        newer = records[0].pk if records and self.place.below is not None else None
+        if self.has_more:
+            return Page(records, records[-1].pk, newer)
+        if self.end is None:
+            return Page(records, None, newer)
+        return Page(records, self.end[0], newer, self.end[1])
+
+    def turn(self) -> Page:
+        """The page upwards, shown downwards as well; what is below it is known to be there."""
+        records = self.found[:PAGE][::-1]
+        above = self.place.above or 0
+        older = records[-1].pk if records else above + 1
+        if self.has_more:
+            return Page(records, older, records[0].pk)
+        if self.end is None:
+            return Page(records, older, None)
+        return Page(records, older, self.end[0], self.end[1])
