@@ -19,7 +19,7 @@ from unfold.enums import ActionVariant
 from config.errors import DomainError
 from dispatch.admin import OPERATE, link_to_record
 from operations import services
-from operations.forms import FILTER, BulkForm, find_lost, read_initial
+from operations.forms import FILTER, BulkForm, read_initial
 from operations.models import UNDER_WAY, BulkOperation
 from operations.services import PREVIEWED, Terms
 from orgs.reach import RowFilter
@@ -56,10 +56,12 @@ class BulkOperationAdmin(SavedByService, LongTable):
                 "description": "What is left out matches all of them.",
                 "fields": (
                     ("status", "variant"),
-                    ("destination", "after_id"),
+                    ("destination", "destination_label"),
+                    ("error", "after_id"),
                     "created_after",
                     "created_before",
                     "tags",
+                    "ids",
                 ),
             },
         ),
@@ -142,9 +144,6 @@ class BulkOperationAdmin(SavedByService, LongTable):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the list of actions was narrowed by, or what the preview was of."""
-        if lost := find_lost(request.GET):
-            text = f"Not taken over from the list, so more may match: {', '.join(lost)}."
-            self.message_user(request, text, messages.WARNING)
         return read_initial(request.GET)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -182,7 +181,7 @@ class BulkOperationAdmin(SavedByService, LongTable):
             "values": values,
             "number": f"{count.number:,}",
             "cap": f"{values['cap']:,}",
-            "asked": [(name.replace("_", " "), form.cleaned_data[name])
+            "asked": [(name.replace("_", " "), _show(form.cleaned_data[name]))
                       for name in FILTER if form.cleaned_data[name]],
             "count": count,
             "is_capped": len(count.ids) > values["cap"] or not count.exact,
@@ -248,6 +247,10 @@ class BulkOperationAdmin(SavedByService, LongTable):
             self.message_user(request, f"{operation} is stopped.", messages.SUCCESS)
         url = reverse("admin:operations_bulkoperation_change", args=[object_id])
         return HttpResponse(headers={"HX-Redirect": url})
+
+
+def _show(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 def link_all(record_ids: Any) -> SafeString:

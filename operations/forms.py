@@ -22,7 +22,7 @@ from config.errors import Fault
 from destinations.admin.forms import DrawnJSONField
 from destinations.models import Destination
 from destinations.schemas import TAGS
-from dispatch.models import ActionRecord, Status
+from dispatch.models import ActionRecord
 from dispatch.schemas import SHOWN_STATUS
 from operations.models import BulkOperation
 from operations.schemas import NEW_OPERATION
@@ -30,17 +30,9 @@ from operations.services import DEFAULT_CAP
 from orgs.windows import ServiceForm, is_row_id
 
 FILTER = (
-    "status", "variant", "destination", "tags", "created_after", "created_before", "after_id",
+    "status", "variant", "destination", "destination_label", "tags", "error", "created_after",
+    "created_before", "after_id", "ids",
 )  # fmt: skip
-# What the list of actions is narrowed by, and the field that means the same here; None where
-# there is none.
-FROM_LIST = {
-    "status__exact": "status",
-    "org__id__exact": "org",
-    "destination__id__exact": "destination",
-    "destination__type": None,
-    "q": "variant",
-}
 _SHAPE = validation.compile_schema(NEW_OPERATION)
 
 
@@ -84,6 +76,24 @@ class BulkForm(ServiceForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="To go on where a capped one has stopped.",
     )
+    destination_label = forms.CharField(
+        label="Destination's label",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Of all destinations that have it, deleted ones too.",
+    )
+    error = forms.CharField(
+        label="Error says",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="What the error says somewhere.",
+    )
+    ids = forms.CharField(
+        label="Ids",
+        required=False,
+        widget=UnfoldAdminTextareaWidget({"rows": 2}),
+        help_text="Only these, by spaces or commas apart.",
+    )
 
     class Meta:
         model = BulkOperation
@@ -100,6 +110,10 @@ class BulkForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.setdefault("cap", DEFAULT_CAP)
+
+    def clean_ids(self) -> list[str]:
+        """Them one by one."""
+        return list(self.cleaned_data["ids"].replace(",", " ").split())
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -123,21 +137,11 @@ class BulkForm(ServiceForm):
         super().add_faults(here)
 
 
-def find_lost(query: Mapping[str, str]) -> list[str]:
-    """What a list of actions is narrowed by that this form does not know."""
-    types = [name for name in query if FROM_LIST.get(name.removesuffix("__exact"), "") is None]
-    return [*types, *(["q"] if is_row_id(query.get("q", "").strip()) else [])]
-
-
 def read_initial(query: Mapping[str, str]) -> dict[str, Any]:
-    """What the form starts with: what a query names, as this form or the list of actions does."""
-    lost = find_lost(query)
-    named = {FROM_LIST.get(name) or name: query[name] for name in query if name not in lost}
-    if named.get("status") == Status.SCHEDULED:
-        named["status"] = Status.QUEUED
+    """What the form starts with: what a query names as this form does."""
     named = {
         name: value
-        for name, value in named.items()
+        for name, value in query.items()
         if name not in {"org", "destination"} or is_row_id(value)
     }
     return {
@@ -150,7 +154,7 @@ def read_initial(query: Mapping[str, str]) -> dict[str, Any]:
 def _write(value: Any) -> Any:
     if isinstance(value, Destination):
         return str(value.pk)
-    return value if isinstance(value, str | dict) else value.isoformat()
+    return value if isinstance(value, str | dict | list) else value.isoformat()
 
 
 def _without_filter(pointer: str | None) -> str | None:

@@ -11,6 +11,8 @@ from operations.matching import COUNTED
 from operations.models import BulkOperation
 from operations.services import DEFAULT_CAP, MOST_CAP, NAMED_SKIPPED, PREVIEWED
 
+# As many as one call can hand in.
+MOST_IDS = 1_000
 FILTER: dict[str, Any] = {
     "title": "BulkFilter",
     "type": "object",
@@ -23,6 +25,25 @@ FILTER: dict[str, Any] = {
         "created_after": TIMESTAMP | {"description": "At or after this moment."},
         "created_before": TIMESTAMP | {"description": "Before this moment."},
         "after_id": ROW_ID | {"description": "Of a greater id, as `last_id` of a capped one."},
+        "ids": {
+            "type": "array",
+            "items": ROW_ID,
+            "minItems": 1,
+            "maxItems": MOST_IDS,
+            "description": "Those of these ids.",
+        },
+        "destination_label": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "Of all destinations with this label, live or deleted.",
+        },
+        "error": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "What `error_message` says somewhere, in whatever case.",
+        },
     },
     "additionalProperties": False,
 }

@@ -1,0 +1,1 @@
+"""Actions in the console: searched, looked at one by one, and decided on."""

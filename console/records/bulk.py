@@ -1,0 +1,125 @@
+"""From a search, or from what is ticked in its list, to the form of a bulk operation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from actions.models import ActionDefinition
+from console.pages import page
+from console.records import searching
+from console.records.searching import Search
+from dispatch.models import ActionRecord
+from operations.models import BulkOperation
+from operations.schemas import MOST_IDS
+from orgs.viewers import Viewer, viewer_of
+from orgs.windows import is_row_id
+
+BULK = "PUT /v1/orgs/{org_id}/actions/bulk"
+NOTHING_TICKED = "Tick the actions first."
+NOTHING_FOUND = "No action matches, and so there is nothing to be done."
+SEVERAL_ORGS = "These are actions of several organizations: look at one of them first."
+TOO_MANY = f"These are more than {MOST_IDS} actions: narrow the search some other way."
+# What the search calls differently than the form that it leads to.
+SAME = {"status": "status", "error": "error", "destination": "destination_label"}
+
+
+class _NotPossibleError(Exception):
+    """Why there is no bulk operation to be made of it."""
+
+
+@page("console/records/list.html")
+def start_bulk(request: HttpRequest) -> HttpResponse:
+    """Leads to the form, filled in; back to the list with a word where that cannot be."""
+    viewer = viewer_of(request)
+    viewer.require(BULK)
+    search = searching.read(request.GET, viewer)
+    try:
+        kind = _read_kind(request)
+        ticked = "ticked" in request.GET
+        asked = _of_ticked(request, viewer) if ticked else _of_search(search, viewer)
+    except _NotPossibleError as reason:
+        messages.error(request, str(reason))
+        return redirect(f"{reverse('console:records')}?{search.write_query()}")
+    query = urlencode({"kind": kind} | asked)
+    return redirect(f"{reverse('admin:operations_bulkoperation_add')}?{query}")
+
+
+def _read_kind(request: HttpRequest) -> str:
+    kind = request.GET.get("kind", "")
+    if kind not in BulkOperation.Kind.values:
+        raise _NotPossibleError("Choose what is to be done.")
+    return kind
+
+
+def _of_ticked(request: HttpRequest, viewer: Viewer) -> dict[str, Any]:
+    ids = tuple(int(one) for one in request.GET.getlist("ids") if is_row_id(one))
+    if not ids:
+        raise _NotPossibleError(NOTHING_TICKED)
+    return _name_records(ids, viewer)
+
+
+def _of_search(search: Search, viewer: Viewer) -> dict[str, Any]:
+    if search.faults:
+        raise _NotPossibleError(" ".join(search.faults.values()))
+    asked = {there: search.texts[here] for here, there in SAME.items() if search.texts[here]}
+    if viewer.org is not None:
+        asked["org"] = str(viewer.org.pk)
+    if search.filter.tags:
+        asked["tags"] = orjson.dumps(dict(search.filter.tags)).decode()
+    asked |= _name_moment("created_after", search.filter.created_after)
+    asked |= _name_moment("created_before", search.filter.created_before)
+    if search.filter.definition_ids is not None:
+        asked |= _name_variant(search, viewer)
+    if search.filter.record_ids is not None:
+        asked |= _name_records(search.filter.record_ids, viewer)
+    return asked
+
+
+def _name_records(ids: tuple[int, ...], viewer: Viewer) -> dict[str, str]:
+    """The actions by their ids, and whose they are."""
+    rows = viewer.narrow(ActionRecord.objects.filter(pk__in=ids)).order_by("pk")
+    found = list(rows.values_list("pk", "org_id")[: MOST_IDS + 1])
+    if not found:
+        raise _NotPossibleError(NOTHING_FOUND)
+    if len(found) > MOST_IDS:
+        raise _NotPossibleError(TOO_MANY)
+    return {
+        "ids": " ".join(str(pk) for pk, _ in found),
+        "org": _find_only({org_id for _, org_id in found}),
+    }
+
+
+def _name_variant(search: Search, viewer: Viewer) -> dict[str, str]:
+    """The variant that an organization means by the name, which may be an alias."""
+    rows = viewer.narrow(ActionDefinition.objects.filter(pk__in=search.filter.definition_ids))
+    found = set(rows.order_by().values_list("org_id", "variant").distinct())
+    if not found:
+        raise _NotPossibleError(NOTHING_FOUND)
+    variants = {variant for _, variant in found}
+    if len(variants) > 1:
+        raise _NotPossibleError(SEVERAL_ORGS)
+    orgs = {org_id for org_id, _ in found}
+    # Where several have it, the form asks for one.
+    return {"variant": variants.pop()} | ({"org": _find_only(orgs)} if len(orgs) == 1 else {})
+
+
+def _find_only(orgs: set[int]) -> str:
+    if len(orgs) > 1:
+        raise _NotPossibleError(SEVERAL_ORGS)
+    return str(orgs.pop())
+
+
+def _name_moment(name: str, moment: datetime | None) -> dict[str, str]:
+    """A moment as the form has it: a day and a time, in UTC."""
+    if moment is None:
+        return {}
+    utc = moment.astimezone(UTC)
+    return {f"{name}_0": f"{utc:%Y-%m-%d}", f"{name}_1": f"{utc:%H:%M:%S}"}

@@ -1,0 +1,126 @@
+"""One action: what it is, what was handed in, what happened to it, and what it would send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+
+from config.errors import ConflictError
+from console.pages import fragment, page
+from console.records.deciding import find_decisions
+from dispatch import sendings, timelines
+from dispatch.models import ActionPayload, ActionRecord
+from dispatch.retries import MAX_FAILURES
+from orgs.viewers import Viewer, viewer_of
+
+LOOK = "GET /v1/orgs/{org_id}/actions/records/{id}"
+LOOK_AT_DESTINATION = "GET /v1/orgs/{org_id}/destinations/{id}"
+AUDIT = "GET /v1/orgs/{org_id}/audit"
+SHOWN_CHARACTERS = 100_000
+PARTS = ("input", "result")
+
+
+def find_record(viewer: Viewer, record_id: int) -> ActionRecord:
+    """The action with what it belongs to, but without contracts; 404 where it is not in reach."""
+    rows = ActionRecord.objects.select_related("org", "definition", "destination", "lane")
+    found = viewer.narrow(rows.defer("definition__schema")).filter(pk=record_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@page("console/records/one.html")
+def show_record(request: HttpRequest, record_id: int) -> dict[str, Any]:
+    """All of one action."""
+    viewer = viewer_of(request)
+    viewer.require(LOOK)
+    record = find_record(viewer, record_id)
+    payload = ActionPayload.objects.filter(pk=record.pk).defer("answers").first()
+    return {
+        "title": f"Action {record.pk}",
+        "crumbs": [("Records", reverse("console:records"))],
+        "input": payload and Text.of(payload.input),
+        "result": payload and payload.result and Text.of(payload.result),
+        "sending": payload and _show_sending(viewer, record, payload.input),
+        "shows_org": viewer.org is None,
+        "may_audit": viewer.may(AUDIT),
+        **_show_state(viewer, record),
+    }
+
+
+@fragment("console/records/timeline.html")
+def show_timeline(request: HttpRequest, record_id: int) -> dict[str, Any]:
+    """What happened to an action and where it stands; it is asked for anew until it is over."""
+    viewer = viewer_of(request)
+    viewer.require(LOOK)
+    return _show_state(viewer, find_record(viewer, record_id))
+
+
+def _show_state(viewer: Viewer, record: ActionRecord) -> dict[str, Any]:
+    return {
+        "record": record,
+        "attempt": record.attempt + 1,
+        "took": record.completed_at and record.completed_at - record.created_at,
+        "most_failures": MAX_FAILURES,
+        "timeline": timelines.read(record),
+        "decisions": [
+            (one, reverse(f"console:record_{one.verb}", args=[record.pk]))
+            for one in find_decisions(viewer, record)
+        ],
+    }
+
+
+@page("console/records/one.html")
+def download(request: HttpRequest, record_id: int, part: str) -> HttpResponse:
+    """All of what was handed in, or of what came back, as it is stored."""
+    viewer = viewer_of(request)
+    viewer.require(LOOK)
+    record = find_record(viewer, record_id)
+    texts = ActionPayload.objects.filter(pk=record.pk).values_list(part, flat=True)
+    text = texts.first() if part in PARTS else None
+    if text is None:
+        raise Http404
+    name = f"action-{record.pk}-{part}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(text, "application/json", headers=headers)
+
+
+class Text:
+    """A JSON text as a person reads it, cut where it is endless."""
+
+    def __init__(self, shown: str, characters: int) -> None:
+        self.shown = shown[:SHOWN_CHARACTERS]
+        self.characters = characters
+
+    @classmethod
+    def of(cls, stored: bytes) -> Text:
+        """The text of stored JSON."""
+        text = orjson.dumps(orjson.loads(stored), option=orjson.OPT_INDENT_2).decode()
+        return cls(text, len(text))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there is more of it."""
+        return self.characters > SHOWN_CHARACTERS
+
+
+def _show_sending(viewer: Viewer, record: ActionRecord, payload: bytes) -> dict[str, Any]:
+    """What would be sent now, or why nothing is shown."""
+    if not viewer.may(LOOK_AT_DESTINATION):
+        return {"why_not": "You may not look at its destination."}
+    try:
+        request = sendings.show_request(record, payload)
+    except ConflictError as reason:
+        return {"why_not": str(reason)}
+    if request is None:
+        return {"why_not": f"What goes to a destination of type {record.destination.type} is no "
+                           "single request."}  # fmt: skip
+    return {
+        "line": f"{request.method} {request.url}",
+        "headers": sorted(request.headers.items()),
+        "body": request.body.decode("utf-8", "replace"),
+        "is_cut": len(request.body) >= sendings.SHOWN_BYTES,
+    }

@@ -1,0 +1,175 @@
+"""What somebody looks for among actions: an address says all of it, and can be passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.http import QueryDict
+
+from actions.models import ActionDefinition, DefinitionName
+from config.paging import MAX_ROW_ID
+from dispatch import idempotency
+from dispatch.filters import RecordFilter
+from dispatch.models import Status
+from dispatch.searches import Place
+from orgs.viewers import Viewer
+from orgs.windows import is_row_id
+
+MAX_TEXT = 255
+MAX_TAGS = 16
+STATUSES = tuple(str(status) for status in Status if status != Status.SCHEDULED)
+TEXTS = ("q", "variant", "destination", "status", "since", "until", "zone", "error")
+TAG = "tag"
+# Before and after these nothing was ever handed in, and no clock has to be asked about a zone.
+YEARS = range(1970, 2200)
+NO_TAG = "A tag is key=value."
+NO_MOMENT = "This is no moment: give it like 2026-01-31T08:30."
+NO_STATUS = "There is no such status."
+TOO_LONG = f"This is longer than {MAX_TEXT} characters."
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was asked for in words, what is wrong with it, and which actions that means."""
+
+    texts: Mapping[str, str]
+    tags: tuple[str, ...] = ()
+    faults: Mapping[str, str] = field(default_factory=dict)
+    filter: RecordFilter = field(default_factory=RecordFilter)
+    place: Place = field(default_factory=Place)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything was asked for."""
+        return bool(self.tags) or any(self.texts[name] for name in TEXTS if name != "zone")
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """All that was asked for, as an address has it."""
+        named = [(name, self.texts[name]) for name in TEXTS if self.texts[name]]
+        return [*named, *((TAG, text) for text in self.tags)]
+
+    def write_query(self, **more: Any) -> str:
+        """What leads to the same search; `more` says where in it, or what for."""
+        return urlencode([*self.pairs, *more.items()])
+
+
+def read(query: QueryDict, viewer: Viewer) -> Search:
+    """The search that an address says; what is wrong with it matches nothing, and is told."""
+    texts = {name: _clean(query.get(name, "")) for name in TEXTS}
+    tags = tuple(text for one in query.getlist(TAG)[:MAX_TAGS] if (text := _clean(one)))
+    search = Search(texts, tags, place=_read_place(query))
+    reading = _Reading(search, viewer)
+    asked = reading.read()
+    if reading.faults:
+        asked = RecordFilter(record_ids=())
+    return replace(search, filter=asked, faults=reading.faults)
+
+
+def _clean(text: str) -> str:
+    """The text, without what no column holds."""
+    return text.replace("\0", "").strip()
+
+
+def _read_place(query: QueryDict) -> Place:
+    below, above = (_read_id(query.get(name, "")) for name in ("below", "above"))
+    return Place(below, None if below is not None else above)
+
+
+def _read_id(text: str) -> int | None:
+    return int(text) if is_row_id(text) else None
+
+
+class _Reading:
+    """Reads a search part by part; each part says its own fault."""
+
+    def __init__(self, search: Search, viewer: Viewer) -> None:
+        self.texts = search.texts
+        self.tags = search.tags
+        self.viewer = viewer
+        self.faults: dict[str, str] = {}
+
+    def read(self) -> RecordFilter:
+        """The filter of all that was asked for."""
+        for name, text in self.texts.items():
+            if len(text) > MAX_TEXT:
+                self.faults[name] = TOO_LONG
+        return RecordFilter(
+            status=self._read("status", self._find_status),
+            tags=self._read_tags(),
+            created_after=self._read("since", self._find_moment),
+            created_before=self._read("until", self._find_moment),
+            record_ids=self._read("q", self._find_records),
+            definition_ids=self._read("variant", self._find_definitions),
+            destination_label=self._read("destination", str),
+            error=self._read("error", str),
+        )
+
+    def _read(self, name: str, find: Callable[[str], Any]) -> Any:
+        """What a text means; None where there is none, or it is wrong."""
+        text = self.texts[name]
+        if not text or name in self.faults:
+            return None
+        try:
+            return find(text)
+        except _WrongError as error:
+            self.faults[name] = str(error)
+            return None
+
+    def _find_status(self, text: str) -> str:
+        if text not in STATUSES:
+            raise _WrongError(NO_STATUS)
+        return text
+
+    def _read_tags(self) -> dict[str, str]:
+        pairs = [tag.partition("=") for tag in self.tags]
+        if any(not key or not equals or len(key) + len(value) > 2 * MAX_TEXT
+               for key, equals, value in pairs):  # fmt: skip
+            self.faults[TAG] = NO_TAG
+            return {}
+        return {key: value for key, _, value in pairs}
+
+    def _find_moment(self, text: str) -> datetime:
+        """A moment; one without an offset is of the viewer's zone."""
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise _WrongError(NO_MOMENT) from None
+        if moment.year not in YEARS:
+            raise _WrongError(NO_MOMENT)
+        moment = moment.replace(microsecond=0)
+        return moment if moment.tzinfo else moment.replace(tzinfo=find_zone(self.texts["zone"]))
+
+    def _find_records(self, text: str) -> tuple[int, ...]:
+        """The action of this id, and those that came under this key wherever one looks."""
+        own = [min(int(text), MAX_ROW_ID)] if is_row_id(text) else []
+        return tuple(dict.fromkeys([*own, *idempotency.find_records(text, self.viewer.org_ids)]))
+
+    def _find_definitions(self, text: str) -> tuple[int, ...]:
+        """All versions of the variants that go by this name, as variant or alias."""
+        aliases = self.viewer.narrow(DefinitionName.objects.filter(name=text, kind="alias"))
+        named = set(aliases.values_list("org_id", "variant"))
+        variants = {text, *(variant for _, variant in named)}
+        found = self.viewer.narrow(ActionDefinition.objects.filter(variant__in=variants))
+        return tuple(
+            pk
+            for pk, org_id, variant in found.values_list("pk", "org_id", "variant")
+            if variant == text or (org_id, variant) in named
+        )
+
+
+class _WrongError(ValueError):
+    """What is wrong with a part of a search."""
+
+
+def find_zone(name: str) -> tzinfo:
+    """The zone of this name; UTC where there is none."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC

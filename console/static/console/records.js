@@ -1,0 +1,39 @@
+/* The list of actions: times in the viewer's zone, and what is ticked. */
+
+function nameZone() {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  for (const input of document.querySelectorAll("input[data-zone]")) {
+    // An address that was passed on keeps the zone in which its times were meant.
+    if (!input.value) {
+      input.value = timeZone || "UTC";
+      for (const name of document.querySelectorAll("[data-zone-name]")) name.textContent = input.value;
+    }
+  }
+}
+
+function watchTicks(form) {
+  const all = form.querySelector("[data-tick-all]");
+  const boxes = [...form.querySelectorAll("input[name=ids]")];
+  const count = form.querySelector("[data-ticked-count]");
+  const buttons = form.querySelectorAll("button[name=kind]");
+
+  function tell() {
+    const ticked = boxes.filter((box) => box.checked).length;
+    count.textContent = `${ticked} ticked:`;
+    all.checked = ticked > 0 && ticked === boxes.length;
+    all.indeterminate = ticked > 0 && ticked < boxes.length;
+    for (const button of buttons) button.disabled = ticked === 0;
+  }
+
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+    tell();
+  });
+  form.addEventListener("change", tell);
+  // A page that is gone back to has its ticks again a moment later.
+  window.addEventListener("pageshow", tell);
+  tell();
+}
+
+nameZone();
+for (const bulk of document.querySelectorAll("[data-bulk]")) watchTicks(bulk.closest("form"));
