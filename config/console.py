@@ -17,9 +17,14 @@ def _page(title: str, icon: str, model: str) -> dict[str, object]:
     }
 
 
-def _console(title: str, icon: str, name: str) -> dict[str, object]:
-    """An entry for a page of the console, which itself says what of it one may see."""
-    return {"title": title, "icon": icon, "link": reverse_lazy(name)}
+def _console(title: str, icon: str, name: str, needed: str = "") -> dict[str, object]:
+    """An entry for a page of the console, for those who may look at it."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(name),
+        "permission": lambda request: not needed or request.user.has_perm(needed),
+    }
 
 
 # Slate and indigo: the colours of the statuses are left to the statuses.
@@ -70,12 +75,14 @@ UNFOLD = {
                 "title": "Console",
                 "items": [
                     _console("Home", "space_dashboard", "admin:index"),
+                    _console(
+                        "Records", "conveyor_belt", "console:records", "dispatch.view_actionrecord"
+                    ),
                 ],
             },
             {
                 "title": "Work",
                 "items": [
-                    _page("Actions", "conveyor_belt", "dispatch.actionrecord"),
                     _page("Lanes", "road", "dispatch.lane"),
                     _page("Lane uses", "alt_route", "dispatch.laneuse"),
                     _page("Bulk operations", "dynamic_feed", "operations.bulkoperation"),

@@ -180,7 +180,8 @@ def _draw_line(series: Series, top: float) -> Drawn:
     lines = [run for run in runs if len(run) > 1]
     path = " ".join("M" + " L".join(f"{x} {y}" for x, y in run) for run in lines)
     area = " ".join(
-        f"M{run[0][0]} {HEIGHT} L" + " L".join(f"{x} {y}" for x, y in run)
+        f"M{run[0][0]} {HEIGHT} L"
+        + " L".join(f"{x} {y}" for x, y in run)
         + f" L{run[-1][0]} {HEIGHT} Z"
         for run in lines
     )

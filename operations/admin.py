@@ -1,4 +1,4 @@
-"""Actions with what only this level knows, bulk operations and chores in the admin."""
+"""Bulk operations, chores and usage in the admin."""
 
 from __future__ import annotations
 
@@ -7,21 +7,12 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateFilter
 
-from dispatch.admin import RecordAdmin
-from dispatch.models import ActionRecord
 from operations.bulk_admin import BulkOperationAdmin
 from operations.models import COUNTS, BulkOperation, Chore, Usage, VersionUsage
 from orgs.reach import Narrowed, RowFilter
 from orgs.windows import LongTable, Window, badge, pretty
 
 TROUBLE_START = 120
-
-
-@admin.register(ActionRecord)
-class BulkRecordAdmin(RecordAdmin):
-    """Actions, and the way to replay or cancel all that the list is narrowed to."""
-
-    list_before_template = "admin/bulk_buttons.html"
 
 
 @admin.register(Chore)

@@ -16,7 +16,7 @@ from dispatch.models import ActionPayload, ActionRecord
 from dispatch.retries import MAX_FAILURES
 from orgs.viewers import Viewer, viewer_of
 
-LOOK = "GET /v1/orgs/{org_id}/actions/records/{id}"
+LOOK = "GET /v1/orgs/{org_id}/actions/records"
 LOOK_AT_DESTINATION = "GET /v1/orgs/{org_id}/destinations/{id}"
 AUDIT = "GET /v1/orgs/{org_id}/audit"
 SHOWN_CHARACTERS = 100_000
