@@ -135,7 +135,6 @@ class KeyToolsAdmin(SavedByService, SoftlyDeleted):
     """Keys that may not call all tools. A key that is not listed here may."""
 
     form = KeyToolsForm
-    org_path = "key__org_id"
     can_force = False
     delete_note = "The key may call all tools of its organization then."
     list_display = ("key", "shown_variants", "updated_at")
