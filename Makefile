@@ -46,7 +46,7 @@ endef
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The tether ends the server also when make itself is killed.
 .PHONY: run
@@ -92,6 +92,10 @@ fuzz: $(DEV) ## Call everything in the OpenAPI document in every way (ARGS="--se
 .PHONY: compat
 compat: $(DEV) ## Compare 100,000 pairs of schemas and look for payloads that show a verdict wrong (ARGS="--cases 2000 --seed 7")
 	@exec $(BIN)/python -m tests.actions.compatibility $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(DEV) ## Write pictures of every page into docs/screenshots/ (ARGS="--only home")
+	@exec $(BIN)/python -m tests.browser $(ARGS)
 
 # What Waybill is measured beside is worth having, but not worth stopping for.
 GET_EXTRAS = $(MAKE) $(BENCH) || echo "Going on without what requirements-bench.txt asks for."

@@ -229,3 +229,10 @@ def fill_globex(demo: Demo) -> None:
     demo.definitions["send_letter"] = api.link("send_letter", INVOICE, made)["id"]
     demo.destinations["Globex press"] = made["id"]
     demo.records["globex"] = send(api, "send_letter", {"customer": "G-1", "amount": 1})
+
+
+def let_a_day_pass(demo: Demo) -> None:
+    """What a day leaves behind, for those who look at how it went."""
+    demo.processes.manage(
+        "shell", "--verbosity=0", "-c", "from tests.browser import past; past.write()"
+    )

@@ -58,3 +58,12 @@ def arguments(demo: Demo) -> dict[str, Any]:
         "definition_id": demo.definitions["orders.created"],
         "variant": "orders.created",
     }
+
+
+def list_pictured(demo: Demo) -> dict[str, str]:
+    """Pages of the admin of which there are pictures: the tables, and what they lead to."""
+    change = reverse(
+        "admin:destinations_destination_change", args=[demo.destinations["Orders API"]]
+    )
+    tables = {f"table-{label}": path for label, path in list_tables().items()}
+    return tables | {"destination-form": change}
