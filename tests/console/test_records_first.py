@@ -1,5 +1,7 @@
 import pytest
+
 from tests import factories
+
 pytestmark = pytest.mark.django_db
 
 def test_pages(admin_client, acme, definition):
