@@ -281,6 +281,9 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         return self.filter(org_id=org_id)
 
 
+_LATEST = (models.F("at").desc(), models.F("id").desc())
+
+
 class AuditEntry(models.Model):
     """One row that was made, changed or deleted, and who did it. Triggers write it.
 
@@ -331,6 +334,12 @@ class AuditEntry(models.Model):
             # The list, newest first, and the story of one row.
             models.Index("org", models.F("id").desc(), name="audit_newest"),
             models.Index("org", "kind", "row_id", models.F("id").desc(), name="audit_of_row"),
+            # The console's list, by when it was, narrowed to a time, an actor, a way or a kind.
+            models.Index(*_LATEST, name="audit_latest"),
+            models.Index("org", *_LATEST, name="audit_latest_of_org"),
+            models.Index("actor", *_LATEST, name="audit_latest_of_actor"),
+            models.Index("via", *_LATEST, name="audit_latest_via"),
+            models.Index("kind", *_LATEST, name="audit_latest_of_kind"),
         )
 
     def __str__(self) -> str:
