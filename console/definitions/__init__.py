@@ -1,0 +1,1 @@
+"""The pages of definitions: by variant, one version, two side by side, and writing the next."""

@@ -1,0 +1,60 @@
+"""Which definition a page is about, and what who looks may do with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import Http404, HttpRequest
+
+from actions import services
+from actions.models import ActionDefinition
+from orgs.models import Organization, Permission
+from orgs.viewers import Viewer, viewer_of
+
+_DEFINITIONS = "/v1/orgs/{org_id}/actions/definitions"
+READ = f"GET {_DEFINITIONS}/{{id}}"
+LIST = f"GET {_DEFINITIONS}"
+PUBLISH = f"PUT {_DEFINITIONS}"
+CHANGE = f"POST {_DEFINITIONS}/{{id}}"
+DELETE = f"DELETE {_DEFINITIONS}/{{id}}"
+LINK = f"PUT {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}"
+UNLINK = f"DELETE {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}"
+CHECK = f"POST {_DEFINITIONS}/check"
+HAND_IN = "POST /v1/ingress"
+APPROVE = "POST /v1/orgs/{org_id}/actions/records/{id}/approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A definition, and who looks at it."""
+
+    viewer: Viewer
+    definition: ActionDefinition
+
+
+def find(request: HttpRequest, definition_id: int, *, operation: str = READ) -> Found:
+    """The definition with its links, names and policy, of what is looked at; else 404.
+
+    Whoever may not do the operation is refused.
+    """
+    viewer = viewer_of(request)
+    viewer.require(operation)
+    rows = services.with_links(ActionDefinition.objects.select_related("org"))
+    definition = viewer.narrow(rows).filter(pk=definition_id).first()
+    if definition is None:
+        raise Http404
+    return Found(viewer, definition)
+
+
+def held_by(viewer: Viewer) -> tuple[Permission, ...]:
+    """What a service is told of who changes something: who may approve may lift the need for it."""
+    return (Permission.ADMIN,) if viewer.may(APPROVE) else ()
+
+
+def find_org(viewer: Viewer, asked: str) -> Organization | None:
+    """The organization looked at, or, for staff who look at all, the one that they name."""
+    if viewer.org is not None:
+        return viewer.org
+    if not viewer.is_staff or not (asked.isascii() and asked.isdigit() and len(asked) < 19):
+        return None
+    return Organization.objects.live().filter(pk=int(asked)).first()
