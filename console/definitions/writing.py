@@ -157,7 +157,7 @@ def _review(
     judgement = rehearsal.judgement
     old = newest.read_schema() if newest else {}
     return {
-        "title": f"Publish {asked['variant']} v{judgement.place.number}",
+        "title": f"Review {asked['variant']} v{judgement.place.number}",
         "crumbs": [("Definitions", reverse("console:definitions"))],
         "wanted": wanted,
         "org": org,

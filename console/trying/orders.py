@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from actions.contracts import admit
 from actions.models import ActionDefinition
 from config import strictjson
 from config.errors import RuleError
@@ -33,6 +34,7 @@ class Wanted:
 
 def read(request: HttpRequest, definition: ActionDefinition) -> Wanted:
     """What was posted, its shape checked as ingress does; `DomainError` says what is wrong."""
+    admit(definition.read_schema())
     asked = request.POST
     body: dict[str, Any] = {
         "input": strictjson.parse(asked.get("text", "").encode("utf-8", "surrogatepass"))

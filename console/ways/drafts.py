@@ -92,7 +92,7 @@ def read(way: Way, asked: JSON) -> Draft:
 
     What was typed and is no value yet stays where it is, and the other way is left as it was.
     """
-    if not isinstance(asked, dict) or asked.get("from") not in {FORM, TEXT}:
+    if not isinstance(asked, dict) or asked.get("from") not in (FORM, TEXT):
         raise BadRequestError("It says neither form nor JSON.")
     if asked["from"] == TEXT:
         return _read_text(way, str(asked.get("text") or ""))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from actions import judge
-from actions.contracts import validators
+from actions.contracts import InvalidSchemaError, admit, validators
 from actions.models import ActionDefinition
 from config import strictjson
 from config.errors import Fault, split_pointer
@@ -26,8 +26,15 @@ class PayloadWay(Way):
     def __init__(self, definition: ActionDefinition) -> None:
         self._definition = definition
         self._form: Form | None = None
+        # Of a contract that would not be admitted now, however it came to be stored.
+        self._unusable: Sequence[Fault] = ()
+        schema = definition.read_schema()
         try:
-            self._form = drawing.draw(definition.read_schema())
+            admit(schema)
+            self._form = drawing.draw(schema)
+        except InvalidSchemaError as error:
+            self.why = "Nothing can be judged by its contract, which is none."
+            self._unusable = error.faults
         except UndrawableError as error:
             self.why = f"There is no form for it, only JSON. {error}"
 
@@ -50,6 +57,8 @@ class PayloadWay(Way):
 
     def judge(self, value: JSON) -> Sequence[Fault]:
         """How it breaks its contract."""
+        if self._unusable:
+            return self._unusable
         faults = validators.find_faults(
             self._definition.pk,
             value,
