@@ -78,6 +78,13 @@ UNFOLD = {
                     _console(
                         "Records", "conveyor_belt", "console:records", "dispatch.view_actionrecord"
                     ),
+                    _console(
+                        "Definitions",
+                        "contract",
+                        "console:definitions",
+                        "actions.view_actiondefinition",
+                    ),
+                    _console("Try it", "science", "console:try", "dispatch.add_actionrecord"),
                 ],
             },
             {
@@ -91,7 +98,6 @@ UNFOLD = {
             {
                 "title": "Registry",
                 "items": [
-                    _page("Definitions", "contract", "actions.actiondefinition"),
                     _page("Tools", "smart_toy", "agents.tool"),
                     _page("Destinations", "flag", "destinations.destination"),
                     _page("Gateway actions", "webhook", "gateway.gatewayaction"),

@@ -29,6 +29,7 @@ from console.definitions.found import (
     held_by,
 )
 from console.pages import page
+from orgs.windows import is_row_id
 
 VERSION = "console/definitions/version.html"
 WRITING = ("POST",)
@@ -147,7 +148,7 @@ def _lock_names(definition: ActionDefinition) -> list[str]:
 
 def _read_id(request: HttpRequest) -> int:
     text = request.POST.get("destination", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    if not is_row_id(text):
         raise RuleError("Choose a destination.")
     return int(text)
 

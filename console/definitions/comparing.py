@@ -17,6 +17,7 @@ from console import differences
 from console.definitions.found import CHECK, Found, find
 from console.pages import fragment, page
 from console.ways.drafts import write
+from orgs.windows import is_row_id
 from runtime import slots
 
 SECONDS = 6.0
@@ -92,12 +93,14 @@ def show_report(report: Report) -> dict[str, Any]:
 
 
 def _find_pair(request: HttpRequest, found: Found) -> tuple[ActionDefinition, ActionDefinition]:
-    """The version and the other one that is asked for, in their order."""
-    one, text = found.definition, request.GET.get("with", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise Http404
+    """The version and the other one that is asked for, or the one before, in their order."""
+    one = found.definition
     rows = ActionDefinition.objects.filter(org_id=one.org_id, variant=one.variant)
-    other = rows.filter(pk=int(text)).first()
+    text = request.GET.get("with")
+    if text is None:
+        lower = rows.filter(version__lt=one.version).order_by("-version").first()
+        return lower or one, one
+    other = rows.filter(pk=int(text)).first() if is_row_id(text) else None
     if other is None:
         raise Http404
     return (one, other) if one.version < other.version else (other, one)

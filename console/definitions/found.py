@@ -10,6 +10,7 @@ from actions import services
 from actions.models import ActionDefinition
 from orgs.models import Organization, Permission
 from orgs.viewers import Viewer, viewer_of
+from orgs.windows import is_row_id
 
 _DEFINITIONS = "/v1/orgs/{org_id}/actions/definitions"
 READ = f"GET {_DEFINITIONS}/{{id}}"
@@ -55,6 +56,6 @@ def find_org(viewer: Viewer, asked: str) -> Organization | None:
     """The organization looked at, or, for staff who look at all, the one that they name."""
     if viewer.org is not None:
         return viewer.org
-    if not viewer.is_staff or not (asked.isascii() and asked.isdigit() and len(asked) < 19):
+    if not viewer.is_staff or not is_row_id(asked):
         return None
     return Organization.objects.live().filter(pk=int(asked)).first()

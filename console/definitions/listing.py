@@ -16,6 +16,7 @@ from console.pages import page
 from dispatch import sightings
 from orgs.models import Organization
 from orgs.viewers import viewer_of
+from orgs.windows import is_row_id
 
 MOST_CHARACTERS = 255
 # Of each variant, so many versions are asked when they were sent last.
@@ -87,8 +88,7 @@ def _find_seen(variant: Variant, seen: dict[int, datetime]) -> datetime | None:
 def _read_after(request: HttpRequest) -> tuple[int, str]:
     """Behind which name the page begins: an organization's id and a name."""
     org_id, _, name = request.GET.get("after", "").partition(":")
-    is_id = org_id.isascii() and org_id.isdigit() and len(org_id) < 19
-    return (int(org_id), name.replace("\0", "")) if is_id else (0, "")
+    return (int(org_id), name.replace("\0", "")) if is_row_id(org_id) else (0, "")
 
 
 def _find_next(name: str, last: Name, begins: str) -> str:
