@@ -91,8 +91,8 @@ class _Walk:
             start = self.end[0]
 
     def _find_end(self, rows: ActionRecordQuerySet) -> tuple[int, datetime] | None:
-        """The last row of a window; None where that is the last of all, or all rows match."""
-        if self.asked.is_empty:
+        """The last row of a window; None where that is the last of all, or no window is needed."""
+        if self.asked.is_empty or self.asked.record_ids is not None:
             return None
         ends = rows.values_list("id", "created_at")[WINDOW - 1 : WINDOW]
         return next(iter(ends), None)
