@@ -61,7 +61,6 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "COLORS": {"primary": _INDIGO},
-    "DASHBOARD_CALLBACK": "operations.overview.show",
     "ACCOUNT": {
         "navigation": [
             {"title": "Your API keys", "link": reverse_lazy("login_keys")},
@@ -85,6 +84,7 @@ UNFOLD = {
                         "actions.view_actiondefinition",
                     ),
                     _console("Try it", "science", "console:try", "dispatch.add_actionrecord"),
+                    _console("Health of destinations", "monitor_heart", "console:health"),
                 ],
             },
             {

@@ -17,6 +17,13 @@ BAR = 0.78
 # The first, some in between, and the last.
 TIMES_TOLD = 5
 Form = Callable[[float], str]
+# Heights of axes of time that halve well, in milliseconds.
+DURATIONS = (
+    *(10.0, 20.0, 50.0, 100.0, 200.0, 500.0),
+    *(1e3 * one for one in (1, 2, 4, 10, 20, 30)),
+    *(6e4 * one for one in (1, 2, 4, 10, 20, 30)),
+    *(3.6e6 * one for one in (1, 2, 4, 8, 12, 24, 48, 96, 192, 384, 768)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,21 @@ class Series:
     values: Sequence[float | None]
     # Whether it is drawn as bars, stacked on those before it, or as a line.
     is_bar: bool = False
+    # Whether what is under its line is shaded.
+    is_filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What the numbers are, and a line across all of them: what it stands for, and how high."""
+
+    # In milliseconds.
+    is_of_time: bool = False
+    limit: tuple[str, float] | None = None
+
+
+NUMBERS = Axis()
+TIMES = Axis(is_of_time=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +78,14 @@ class Row:
     """A step in words: when it began, its values in the order of the series, and where it is."""
 
     at: datetime
-    values: Sequence[str]
+    named: Sequence[tuple[str, str]]
     x: float
     width: float
+
+    @property
+    def values(self) -> list[str]:
+        """The values alone."""
+        return [value for _, value in self.named]
 
 
 @dataclass(frozen=True)
@@ -76,8 +103,17 @@ class Chart:
     rows: Sequence[Row]
     is_empty: bool
     labels: Sequence[datetime] = field(default=())
+    # A line across all of it: what it stands for, and how high it is.
+    limit: tuple[str, float] | None = None
+    nothing: str = "Nothing in this time."
     width: float = WIDTH
     height: float = HEIGHT
+    grid: Sequence[float] = (0.0, HEIGHT / 2, HEIGHT)
+
+    @property
+    def latest_first(self) -> Sequence[Row]:
+        """The rows as a table has them."""
+        return self.rows[::-1]
 
 
 def draw(
@@ -87,11 +123,13 @@ def draw(
     text: str,
     times: Sequence[datetime],
     series: Sequence[Series],
-    form: Form = lambda value: f"{value:,.0f}",
-    least: float = 4,
+    axis: Axis = NUMBERS,
 ) -> Chart:
-    """A chart of these series, whose ids begin with `name`; `least` is at least its height."""
-    top = round_up(max(_find_most(series), least))
+    """A chart of these series, whose ids begin with `name`."""
+    is_of_time, limit = axis.is_of_time, axis.limit
+    form: Form = tell_duration if is_of_time else tell_number
+    most = max(_find_most(series), limit[1] * 1.1 if limit else 0)
+    top = find_duration(most) if is_of_time else round_up(max(most, 4))
     drawn, below = [], [0.0] * len(times)
     for one in series:
         if one.is_bar:
@@ -100,12 +138,40 @@ def draw(
             drawn.append(_draw_line(one, top))
     step = WIDTH / max(1, len(times))
     rows = [
-        Row(at, [_tell(one.values[place], form) for one in series], place * step, step)
+        Row(at, [(one.name, _tell(one.values[place], form)) for one in series], place * step, step)
         for place, at in enumerate(times)
     ]
     is_empty = not any(value for one in series for value in one.values)
     ticks = [form(top), form(top / 2), form(0)]
-    return Chart(name, title, text, series, times, drawn, ticks, rows, is_empty, _choose(times))
+    line = limit and (limit[0], round(HEIGHT * (1 - limit[1] / top), 2))
+    labels = _choose(times)
+    return Chart(name, title, text, series, times, drawn, ticks, rows, is_empty, labels, line)
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """A small line of steps, of what stays until it moves; and what it says in words."""
+
+    path: str
+    text: str
+    width: float = WIDTH
+    height: float = HEIGHT
+
+
+def draw_moves(moves: Sequence[tuple[datetime, int]], since: datetime, until: datetime) -> Spark:
+    """How something has moved from then until now, by when it became what; oldest first."""
+    span = (until - since).total_seconds()
+    top = round_up(max([4, *(value for _, value in moves)]))
+    points: list[str] = []
+    for at, value in moves:
+        x = round(WIDTH * min(1, max(0, (at - since).total_seconds() / span)), 1)
+        y = round(HEIGHT * (1 - value / top), 1)
+        points.append(f"H{x} V{y}" if points else f"M{x} {y}")
+    values = [value for _, value in moves]
+    if not values:
+        return Spark("", "It has not moved.")
+    text = f"From {min(values):,} to {max(values):,}, now {values[-1]:,}"
+    return Spark(f"{' '.join(points)} H{WIDTH}", text)
 
 
 def round_up(value: float) -> float:
@@ -114,10 +180,22 @@ def round_up(value: float) -> float:
     return next(power * one for one in (1, 2, 4, 6, 10) if power * one >= value)
 
 
+def find_duration(milliseconds: float) -> float:
+    """The next time that an axis may end with."""
+    return next((one for one in DURATIONS if one >= milliseconds), milliseconds)
+
+
+def tell_number(value: float) -> str:
+    """A number with its thousands told apart."""
+    return f"{value:,.0f}"
+
+
 def tell_duration(milliseconds: float | None) -> str:
     """A time as a person says it: 85 ms, 1.2 s, 3.4 min, 2.5 h."""
     if milliseconds is None:
-        return "–"
+        return "-"
+    if milliseconds == 0:
+        return "0"
     for unit, length, until in (("ms", 1, 999.5), ("s", 1e3, 6e4), ("min", 6e4, 3.6e6)):
         if milliseconds < until:
             return _in_unit(milliseconds / length, unit)
@@ -128,7 +206,7 @@ def tell_duration(milliseconds: float | None) -> str:
 def tell_share(part: int, whole: int) -> str:
     """A share in per cent. What is nearly nothing, or nearly all, is not told as that."""
     if not whole:
-        return "–"
+        return "-"
     percent = 100 * part / whole
     if 0 < percent < 0.01:
         return "< 0.01 %"
@@ -139,12 +217,12 @@ def tell_share(part: int, whole: int) -> str:
 
 
 def _in_unit(value: float, unit: str) -> str:
-    digits = 0 if value >= 9.95 or unit == "ms" else 1
+    digits = 0 if value >= 9.95 or unit == "ms" or value == round(value) else 1
     return f"{value:,.{digits}f} {unit}"
 
 
 def _tell(value: float | None, form: Form) -> str:
-    return "–" if value is None else form(value)
+    return "-" if value is None else form(value)
 
 
 def _find_most(series: Sequence[Series]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from console import organizations
+from console import destinations, health, home, organizations
 from console.definitions import changes, comparing, listing, versions, writing
 from console.records import bulk, deciding, lists, one
 from console.trying import views as trying
@@ -13,6 +13,14 @@ app_name = "console"
 _DEFINITION = "definitions/<id:definition_id>/"
 _TRY = "try/<id:definition_id>/"
 urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    path("now/", home.home_now, name="home_now"),
+    path("health/", health.list_health, name="health"),
+    path("health/<id:pk>/", destinations.show, name="show_health"),
+    path("health/<id:pk>/now/", destinations.show_now, name="health_now"),
+    path("health/<id:pk>/pause/", destinations.pause, name="pause_destination"),
+    path("health/<id:pk>/resume/", destinations.resume, name="resume_destination"),
+    path("health/<id:pk>/test/", destinations.test, name="test_destination"),
     path("definitions/", listing.list_definitions, name="definitions"),
     path("definitions/new/", writing.write_new, name="new_definition"),
     path("definitions/judge/", writing.judge_draft, name="judge_contract"),

@@ -93,6 +93,9 @@ class Destination(SoftDeleted):
         SigningKey, models.PROTECT, related_name="destinations", null=True, blank=True
     )
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    pause_reason = models.CharField(
+        max_length=500, blank=True, default="", db_default="", editable=False
+    )
 
     class Meta:
         ordering = ("id",)

@@ -7,13 +7,16 @@ why nothing but the health of destinations is read of it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from django.db import connection
 
 from config import histograms
+from destinations.models import Sounding
 from destinations.outcomes import Outcome, Verdict
 
 WRITE_SECONDS = 10.0
@@ -21,6 +24,7 @@ STEP_MINUTES = 5
 KEPT_DAYS = 2
 BATCH = 10_000
 MOST_ERROR = 300
+LISTED = 50
 GOOD = frozenset({Verdict.ACK, Verdict.WAIT})
 # In the order of ids: several who write do not wait for each other in a circle.
 ADD = f"""
@@ -37,6 +41,25 @@ ON CONFLICT (destination_id, at) DO UPDATE SET
   late = s.late + excluded.late, times = {histograms.merge_in_sql("s")},
   error = CASE WHEN excluded.error <> '' THEN excluded.error ELSE s.error END,
   error_at = coalesce(excluded.error_at, s.error_at)
+"""  # noqa: S608 -- constants only
+# Each step of each destination, nothing or not. By their keys, however many there are of others.
+READ = f"""
+SELECT wanted.id AS destination_id, steps.at, coalesce(s.id, 0) AS id,
+  coalesce(s.succeeded, 0) AS succeeded, coalesce(s.failed, 0) AS failed,
+  coalesce(s.late, 0) AS late, s.times, s.error, s.error_at
+FROM unnest(%(ids)s::bigint[]) AS wanted(id)
+CROSS JOIN generate_series(
+  date_bin('{STEP_MINUTES} minutes', now(), 'epoch') - %(span)s::interval
+    + interval '{STEP_MINUTES} minutes', now(), interval '{STEP_MINUTES} minutes') AS steps(at)
+LEFT JOIN destinations_sounding s ON s.destination_id = wanted.id AND s.at = steps.at
+ORDER BY wanted.id, steps.at
+"""  # noqa: S608 -- constants only
+FAILING = f"""
+SELECT s.destination_id FROM destinations_sounding s
+JOIN destinations_destination d ON d.id = s.destination_id
+WHERE s.at > now() - interval '1 hour' AND s.failed > 0 AND d.deleted_at IS NULL
+  AND (%(org)s::bigint IS NULL OR d.org_id = %(org)s)
+GROUP BY s.destination_id ORDER BY sum(s.failed) DESC, s.destination_id LIMIT {LISTED}
 """  # noqa: S608 -- constants only
 DELETE = f"""
 DELETE FROM destinations_sounding WHERE id = ANY(ARRAY(
@@ -102,6 +125,58 @@ class Soundings:
         if seen := self.take():
             with connection.cursor() as cursor:
                 cursor.execute(ADD, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How a destination answered from `at` on, within one step."""
+
+    at: datetime
+    succeeded: int = 0
+    failed: int = 0
+    late: int = 0
+    times: Counter[int] = field(default_factory=Counter)
+    error: str = ""
+    error_at: datetime | None = None
+
+    def percentile(self, share: float) -> float | None:
+        """The milliseconds within which this share of the answers came."""
+        return histograms.find_percentile(self.times, share)
+
+
+def read(destination_ids: Collection[int], span: timedelta) -> dict[int, list[Step]]:
+    """How each destination answered in a span up to now, by steps of five minutes, none missing."""
+    rows = Sounding.objects.raw(READ, {"ids": list(destination_ids), "span": span})
+    found: dict[int, list[Step]] = {destination_id: [] for destination_id in destination_ids}
+    for row in rows:
+        times = Counter({int(bucket): n for bucket, n in (row.times or {}).items()})
+        step = Step(
+            row.at, row.succeeded, row.failed, row.late, times, row.error or "", row.error_at
+        )
+        found[row.destination_id].append(step)
+    return found
+
+
+def add_up(steps: Sequence[Step]) -> Step:
+    """Several steps as one, which begins with the first and has the error of the last."""
+    times: Counter[int] = Counter()
+    for step in steps:
+        times.update(step.times)
+    erring = next((step for step in reversed(steps) if step.error), None)
+    return Step(
+        steps[0].at,
+        *(sum(getattr(step, name) for step in steps) for name in ("succeeded", "failed", "late")),
+        times,
+        erring.error if erring else "",
+        erring.error_at if erring else None,
+    )
+
+
+def find_failing(org_id: int | None) -> list[int]:
+    """The destinations that failed most in the last hour, up to a page of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(FAILING, {"org": org_id})
+        return [destination_id for (destination_id,) in cursor.fetchall()]
 
 
 def delete_batch() -> int:

@@ -48,6 +48,24 @@ class Trial:
         start = self.outcome.answer[:SHOWN_BYTES].decode("utf-8", "replace")
         return start.replace("\0", "\ufffd") or None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those that say what was answered, or why; secrets are masked in them."""
+        reply = self.outcome.reply or {}
+        return dict(reply.get("headers", {}))
+
+    @property
+    def body(self) -> str | None:
+        """The start of the body as it may be shown: what was sent as a secret is masked in it."""
+        reply = self.outcome.reply
+        return self.answer if reply is None else reply.get("body")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there was more of it."""
+        reply = self.outcome.reply or {}
+        return bool(reply.get("is_cut"))
+
 
 def try_destination(
     *, destination: Destination, input: Any = None, variant: str = VARIANT

@@ -71,10 +71,10 @@ def set_caps(*, lane_ids: Collection[int], caps: Mapping[str, int | None], actor
     return changed
 
 
-def pause_destination(*, destination: Destination, actor: str) -> Destination:
+def pause_destination(*, destination: Destination, actor: str, reason: str = "") -> Destination:
     """The destination, paused: actions queue up, and what is under way ends as it will."""
     running = Destination.objects.live().filter(pk=destination.pk, paused_at=None)
-    if running.update(paused_at=Now(), updated_at=Now()):
+    if running.update(paused_at=Now(), pause_reason=reason, updated_at=Now()):
         logger.info("Destination %s is paused by %s", destination.pk, actor)
     return _seen_again(destination)
 
@@ -86,7 +86,7 @@ def resume_destination(*, destination: Destination, actor: str) -> Destination:
     Pauses that its lanes have learnt end as well, be it those of a `Retry-After` by mistake.
     """
     paused = Destination.objects.live().filter(pk=destination.pk, paused_at__isnull=False)
-    resumed = paused.update(paused_at=None, updated_at=Now())
+    resumed = paused.update(paused_at=None, pause_reason="", updated_at=Now())
     if resumed + _end_pauses(destination, actor):
         logger.info("Destination %s is resumed by %s", destination.pk, actor)
         _wake()

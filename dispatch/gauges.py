@@ -200,7 +200,8 @@ def _explain_pause(gauge: Gauge) -> str:
     if destination.deleted_at is not None:
         return "Its destination is deleted."
     if destination.paused_at is not None:
-        return f"Its destination has been paused since {_moment(destination.paused_at)}."
+        why = f": {destination.pause_reason}" if destination.pause_reason else ""
+        return f"Its destination has been paused since {_moment(destination.paused_at)}{why}."
     capped = [
         name
         for name, cap in (("running", lane.running_cap), ("unsettled", lane.unsettled_cap))

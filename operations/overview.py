@@ -1,13 +1,9 @@
-"""What the admin's first page tells beside how the work goes: what calls for an operator."""
+"""What of the house itself calls for an operator."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.http import HttpRequest
 from django.urls import reverse
 
-from dispatch import overview
 from operations import health
 from operations.models import Chore
 
@@ -17,14 +13,6 @@ PAGES = {
     "worker": "admin:operations_chore_changelist",
     "partitions": "admin:operations_chore_changelist",
 }
-
-
-def show(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The first page's context (Unfold's DASHBOARD_CALLBACK)."""
-    context = overview.show(request, context)
-    if not request.user.has_perm("operations.view_chore"):
-        return context
-    return context | {"troubles": find_troubles()}
 
 
 def find_troubles() -> list[dict[str, str]]:

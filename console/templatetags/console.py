@@ -16,7 +16,8 @@ NEVER = "-"
 def time(value: datetime.datetime | None, form: str = "") -> SafeString | str:
     """A moment in the viewer's zone, and exactly, in UTC, on hover.
 
-    Without scripts it stands in UTC. As `"ago"` it is told by how long ago it was.
+    Without scripts it stands in UTC. As `"ago"` it is told by how long ago it was, as `"clock"` by
+    the hour and minute alone.
     """
     if value is None:
         return NEVER
@@ -26,5 +27,5 @@ def time(value: datetime.datetime | None, form: str = "") -> SafeString | str:
         moment.isoformat().replace("+00:00", "Z"),
         moment.isoformat(" ", "milliseconds").removesuffix("+00:00"),
         form,
-        f"{moment:%Y-%m-%d %H:%M:%S}",
+        f"{moment:%H:%M}" if form == "clock" else f"{moment:%Y-%m-%d %H:%M:%S}",
     )

@@ -15,15 +15,15 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from config import strictjson
 from config.errors import DomainError
 from destinations import trials
+from destinations.models import Destination
 from destinations.schemas import LABEL
 from destinations.trials import Trial
 from orgs.windows import find_row
 
 
-class TrialForm(BaseDialogForm):
+class TrialFields(forms.Form):
     """What is sent as a test; `trial` is what came of it, once it has been."""
 
-    form_after_template = "admin/trial.html"
     trial: Trial | None = None
 
     input = forms.CharField(
@@ -44,9 +44,19 @@ class TrialForm(BaseDialogForm):
         except DomainError as error:
             raise forms.ValidationError(str(error)) from error
 
-    def read(self) -> dict[str, Any]:
-        """What is asked for."""
-        return {name: self.cleaned_data[name] for name in ("input", "variant")}
+    def attempt(self, destination: Destination) -> None:
+        """Deliver it; what keeps it from being tried is an error of the form."""
+        asked = {name: self.cleaned_data[name] for name in ("input", "variant")}
+        try:
+            self.trial = trials.try_destination(destination=destination, **asked)
+        except DomainError as error:
+            self.add_error(None, str(error))
+
+
+class TrialForm(TrialFields, BaseDialogForm):
+    """The same in one of Unfold's dialogs."""
+
+    form_after_template = "admin/trial.html"
 
     def get_after_template_context(self, *_: Any) -> dict[str, Any]:
         """What came of it."""
@@ -72,9 +82,6 @@ class TriedAdmin(ModelAdmin):
     def send_test(self, request: HttpRequest, form: TrialForm, object_id: str) -> HttpResponse:
         """Deliver what the form says, and show below it what happened."""
         destination = find_row(self, request, object_id)
-        try:
-            form.trial = trials.try_destination(destination=destination, **form.read())
-        except DomainError as error:
-            form.add_error(None, str(error))
+        form.attempt(destination)
         context = {"dialog": DIALOG, "form": form, "form_submit_text": "Send it again"}
         return render(request, "unfold/helpers/dialog.html", context)

@@ -82,29 +82,5 @@ def test_lane_uses_are_found_by_variant(admin_client, record):
     assert listed(admin_client.get(url, {"q": "count"})) == [LaneUse.objects.get()]
 
 
-def test_the_first_page_tells_how_things_are(admin_client, failed, acme):
-    due = factories.make_record(acme)
-    page = admin_client.get(reverse("admin:index"))
-    told = page.context["overview"]
-
-    assert (Status.FAILED, 1, "danger") in told["counts"]
-    assert told["oldest_due"] == due.available_at
-    assert [record.pk for record in told["failed"]] == [failed.pk]
-    assert record_url(failed) in page.content.decode()
-
-
-def test_the_first_page_of_an_empty_house(admin_client):
-    assert "Nothing has failed." in admin_client.get(reverse("admin:index")).content.decode()
-
-
-def test_the_first_page_is_plain_for_those_who_may_not_look(client, acme):
-    user = acme.memberships.get().user
-    user.is_staff = True
-    user.save()
-    client.force_login(user)
-
-    assert "overview" not in client.get(reverse("admin:index")).context
-
-
 def test_every_status_has_a_colour():
     assert overview.COLOURS.keys() == set(Status)

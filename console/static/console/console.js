@@ -32,10 +32,12 @@
     return relative.format(Math.trunc(seconds / length), unit);
   }
 
+  const FORMS = { ago: sinceThen, clock: (moment) => inZone(moment).slice(11, 16) };
+
   function tellTimes(root) {
     for (const time of root.querySelectorAll("time[data-time]")) {
       const moment = new Date(time.dateTime);
-      time.textContent = time.dataset.time === "ago" ? sinceThen(moment) : inZone(moment);
+      time.textContent = (FORMS[time.dataset.time] || inZone)(moment);
     }
   }
 
@@ -122,6 +124,10 @@
     const button = event.target.closest?.("[data-copy]");
     if (button) copy(button);
     if (event.target.closest?.("[data-show-keys]")) showHelp();
+    /* Dialogs: a button that opens one by its id, and one in it that closes it. */
+    const opens = event.target.closest?.("[data-opens]");
+    if (opens) document.getElementById(opens.dataset.opens).showModal();
+    if (event.target.closest?.("[data-closes]")) event.target.closest("dialog").close();
   });
 
   /* What htmx asks for by itself (a poll, a first load) is nobody's use of the session. */

@@ -1,0 +1,219 @@
+"""One destination: how it answers, how its lanes stand, its last errors; pause, resume, test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+
+from console import attention, charts
+from console.charts import Chart, Series, Spark, tell_share
+from console.health import READS, Health, judge, make_series
+from console.pages import fragment, page
+from destinations import kinds, soundings
+from destinations.admin.trials import TrialFields
+from destinations.models import Destination
+from destinations.soundings import Step
+from dispatch import advice, gauges
+from dispatch.gauges import Gauge
+from operations import lane_samples
+from orgs.viewers import Viewer, viewer_of
+
+_DESTINATION = "/v1/orgs/{org_id}/destinations/{id}"
+PAUSES, CHANGES = f"POST {_DESTINATION}/pause", f"POST {_DESTINATION}"
+TESTS = f"POST {_DESTINATION}/test"
+SAMPLED = timedelta(hours=24)
+# Lanes on a page, and counted at most.
+LANES, LANES_COUNTED = 25, 1_000
+ERRORS = 8
+# What of a config says where its destination is.
+PLACES = ("url", "endpoint", "queue_url", "topic_id", "namespace")
+MOST_REASON = 500
+# How far back, and how many steps of five minutes make one of a chart.
+WINDOWS = {"hours": ("6 hours", timedelta(hours=6), 1), "days": ("2 days", timedelta(days=2), 6)}
+
+
+@page("console/destination.html")
+def show(request: HttpRequest, pk: int) -> Mapping[str, Any]:
+    """One destination."""
+    return look_at(request, pk)
+
+
+@fragment("console/destination_now.html")
+def show_now(request: HttpRequest, pk: int) -> Mapping[str, Any]:
+    """What of it moves."""
+    return look_at(request, pk)
+
+
+def look_at(request: HttpRequest, pk: int) -> dict[str, Any]:
+    """What the page of a destination tells."""
+    viewer = viewer_of(request)
+    destination = find(viewer, pk, READS)
+    window = request.GET.get("window", "")
+    window = window if window in WINDOWS else "hours"
+    all_steps = soundings.read([pk], WINDOWS["days"][1])[pk]
+    health = judge(destination, all_steps[-12:])
+    steps = arrange(all_steps, window)
+    lanes, count = read_lanes(destination)
+    return {
+        "title": destination.label,
+        "crumbs": [("Health of destinations", reverse("console:health"))],
+        "health": health,
+        "destination": destination,
+        "place": next((destination.config[key] for key in PLACES if key in destination.config), ""),
+        "is_pushed": kinds.is_pushed(destination.type),
+        "window": window,
+        "windows": [(name, title) for name, (title, _, _) in WINDOWS.items()],
+        "address": f"{reverse('console:health_now', args=[pk])}?window={window}",
+        "tiles": make_tiles(health),
+        "charts": [chart_answers(steps), chart_latency(steps, health.sla)],
+        "lanes": lanes,
+        "lane_count": attention.tell_bounded(count, LANES_COUNTED),
+        "has_more_lanes": count > LANES,
+        "errors": find_errors(all_steps),
+        "may_pause": viewer.may(PAUSES),
+        "may_change": viewer.may(CHANGES),
+        "may_test": viewer.may(TESTS) and kinds.is_pushed(destination.type),
+        "may_resume": viewer.may(PAUSES)
+        and (destination.paused_at or advice.find_waiting_lanes(destination).exists()),
+        "form": TrialFields(),
+    }
+
+
+def find(viewer: Viewer, pk: int, operation: str) -> Destination:
+    """The destination that somebody may do this with; 404 where it is none of theirs."""
+    viewer.require(operation)
+    live = viewer.narrow(Destination.objects.live()).select_related("org")
+    return get_object_or_404(live, pk=pk)
+
+
+def arrange(steps: list[Step], window: str) -> list[Step]:
+    """The steps of a window, as many to one of the chart's as it says; the last one is whole."""
+    _, span, together = WINDOWS[window]
+    last = steps[-int(span / timedelta(minutes=soundings.STEP_MINUTES)) :]
+    starts = range(0, len(last), together)
+    return [soundings.add_up(last[start : start + together]) for start in starts]
+
+
+def make_tiles(health: Health) -> list[dict[str, str]]:
+    """The figures of the last hour."""
+    hour = health.hour
+    answers = hour.succeeded + hour.failed
+    sla = "no limit is set for it" if health.sla is None else f"may be {health.sla:,} ms"
+    return [
+        {"name": "Attempts", "value": f"{answers:,}", "text": "in the last hour"},
+        {
+            "name": "Success rate",
+            "value": health.rate,
+            "text": f"{hour.failed:,} failed",
+            "tone": "bad" if health.word == "failing" else "",
+        },
+        {
+            "name": "Answers within",
+            "value": health.p95,
+            "text": f"p95; {sla}",
+            "tone": "bad" if health.is_slow else "",
+        },
+        {
+            "name": "Too late",
+            "value": tell_share(hour.late, answers),
+            "text": f"{hour.late:,} took longer than they may",
+        },
+    ]
+
+
+def chart_answers(steps: list[Step]) -> Chart:
+    """How attempts ended, by step."""
+    return charts.draw(
+        "answers",
+        "Attempts",
+        text="How many attempts the destination took, and how many failed.",
+        times=[step.at for step in steps],
+        series=make_series(steps),
+    )
+
+
+def chart_latency(steps: list[Step], sla: int | None) -> Chart:
+    """How long answers took, by step, and how long they may."""
+    return charts.draw(
+        "latency",
+        "Time to answer",
+        text="Within which time half of the answers came, and within which 95 % did.",
+        times=[step.at for step in steps],
+        series=[
+            Series("p95", 4, [step.percentile(0.95) for step in steps]),
+            Series("p50", 1, [step.percentile(0.5) for step in steps]),
+        ],
+        axis=charts.Axis(True, None if sla is None else (f"may be {sla:,} ms", float(sla))),
+    )
+
+
+def read_lanes(destination: Destination) -> tuple[list[tuple[Gauge, Spark]], int]:
+    """The lanes with trouble, then those that moved last, and how many there are, up to a bound."""
+    count = destination.lanes.order_by()[: LANES_COUNTED + 1].count()
+    newest = F("moved_at").desc(nulls_last=True)
+    rows = destination.lanes.select_related("destination").order_by("-opened", newest, "id")[:LANES]
+    read = gauges.read(rows)
+    samples = lane_samples.find_last([one.lane.pk for one in read])
+    until = timezone.now()
+    return [
+        (
+            gauge,
+            charts.draw_moves(
+                [(one.at, one.running_limit) for one in samples[gauge.lane.pk]],
+                until - SAMPLED,
+                until,
+            ),
+        )
+        for gauge in read
+    ], count
+
+
+def find_errors(steps: list[Step]) -> list[Step]:
+    """The last errors, newest first, each once."""
+    seen: dict[str, Step] = {}
+    for step in reversed(steps):
+        if step.error:
+            seen.setdefault(step.error, step)
+    return list(seen.values())[:ERRORS]
+
+
+@page("console/destination.html", methods=("POST",))
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let nothing more start, for a reason; leads back."""
+    destination = find(viewer_of(request), pk, PAUSES)
+    reason = request.POST.get("reason", "").strip()[:MOST_REASON]
+    if reason:
+        advice.pause_destination(
+            destination=destination, actor=request.user.get_username(), reason=reason
+        )
+        messages.success(request, f"{destination} is paused: its actions queue up.")
+    else:
+        messages.error(request, "Say why it is to be paused: others will want to know.")
+    return redirect("console:show_health", pk=pk)
+
+
+@page("console/destination.html", methods=("POST",))
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let work start again; leads back."""
+    destination = find(viewer_of(request), pk, PAUSES)
+    advice.resume_destination(destination=destination, actor=request.user.get_username())
+    messages.success(request, f"{destination} is delivered to again.")
+    return redirect("console:show_health", pk=pk)
+
+
+@fragment("console/trial.html", methods=("POST",))
+def test(request: HttpRequest, pk: int) -> Mapping[str, Any]:
+    """Deliver a test now, and tell what was answered."""
+    destination = find(viewer_of(request), pk, TESTS)
+    form = TrialFields(request.POST)
+    if form.is_valid():
+        form.attempt(destination)
+    return {"form": form}
