@@ -84,7 +84,9 @@ UNFOLD = {
                         "actions.view_actiondefinition",
                     ),
                     _console("Try it", "science", "console:try", "dispatch.add_actionrecord"),
-                    _console("Health of destinations", "monitor_heart", "console:health"),
+                    _console(
+                        "Health", "monitor_heart", "console:health", "destinations.view_destination"
+                    ),
                 ],
             },
             {

@@ -50,7 +50,7 @@ def _find_failed(failed: int, window: str) -> Iterator[Need]:
     if failed:
         title = f"{failed:,} failed in the {window.lower()}"
         text = "They are kept and can be replayed, one by one or in bulk."
-        url = f"{reverse('admin:dispatch_actionrecord_changelist')}?status__exact=failed"
+        url = f"{reverse('console:records')}?status=failed"
         yield Need("bad", "error", title, text, url)
 
 
@@ -59,7 +59,7 @@ def _find_held(viewer: Viewer) -> Iterator[Need]:
     if held := overview.count_held(org and org.pk):
         wait = "waits" if held == 1 else "wait"
         title = f"{tell_bounded(held, overview.COUNTED)} {wait} for approval"
-        url = f"{reverse('admin:dispatch_actionrecord_changelist')}?status__exact=held"
+        url = f"{reverse('console:records')}?status=held"
         text = "What nobody approves within 24 hours is canceled."
         yield Need("warn", "front_hand", title, text, url)
 
