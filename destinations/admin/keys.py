@@ -19,6 +19,7 @@ from unfold.enums import ActionVariant
 from config.errors import DomainError
 from destinations import services, signing_keys
 from destinations.admin.forms import CredentialForm, SigningKeyForm
+from destinations.admin.rotations import RotatedAdmin
 from destinations.kinds import KINDS
 from destinations.models import Credential, Kind
 from orgs.models import SigningKey
@@ -81,12 +82,13 @@ class KeyAdmin(SavedByService, SoftlyDeleted):
 
 
 @admin.register(Credential)
-class CredentialAdmin(KeyAdmin):
+class CredentialAdmin(RotatedAdmin, KeyAdmin):
     """What Waybill shows to destinations."""
 
     # Its service asks a name server.
     saves_in_transaction = False
     form = CredentialForm
+    actions_detail = ("rotate_secret",)
     delete_note = "Its secret is deleted with it, and its label is free again."
     list_display = ("label", "kind", "org", "version", "state", "expires_at", "updated_at")
     list_filter = (LiveFilter, "type", ("org", RowFilter))
@@ -141,6 +143,13 @@ class CredentialAdmin(KeyAdmin):
             made = services.create_credential(org_id=obj.org_id, type=obj.type, **values)
             obj.pk = made.pk
             obj.refresh_from_db()
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """A deleted credential is not rotated."""
+        credential = self.get_object(request, object_id)
+        if credential is None or not self.has_change_permission(request, credential):
+            return []
+        return list(super().get_actions_detail(request, object_id))
 
     def delete_row(self, request: HttpRequest, row: Credential, *, force: bool) -> None:
         """Delete it where nothing uses it."""

@@ -338,3 +338,48 @@ def test_the_destinations_page_tells_its_script_what_to_look_for(admin_client, a
     attributes = admin_client.get(url_of(destination)).context["adminform"].form
     found = attributes.fields["config"].widget.attrs
     assert (found["data-org"], found["data-kind"]) == (str(acme.pk), "webhook")
+
+
+# --- credentials: rotate --------------------------------------------------------------------------
+
+
+def test_a_secret_is_rotated_on_a_page_that_says_what_it_means(admin_client, acme):
+    credential = factories.make_credential(acme, "http_bearer", label="door")
+    factories.make_destination(acme, label="hook", credential_id=credential.pk)
+    page = url_of(credential, "rotate_secret")
+    assert page in admin_client.get(url_of(credential)).text
+    asked = " ".join(admin_client.get(page).text.split())
+    assert "Deliveries to <strong>hook</strong> that start from now on use it" in asked
+    assert "What you type becomes version 2" in asked
+
+    answer = admin_client.post(page, {"new_secret": json.dumps(BEARER)}, follow=True)
+
+    credential.refresh_from_db()
+    assert credential.version == 2
+    assert encryption.decrypt(credential.secret) == BEARER
+    assert "version 2" in answer.text
+    assert PLANTED not in answer.text + admin_client.get(url_of(credential, "history")).text
+
+
+@pytest.mark.parametrize("typed_in", ["{}", "", '{"token": ""}', "nonsense"])
+def test_nothing_is_rotated_by_what_is_no_secret(admin_client, acme, typed_in):
+    credential = factories.make_credential(acme, "http_bearer")
+    before = credential.secret
+
+    answer = admin_client.post(url_of(credential, "rotate_secret"), {"new_secret": typed_in})
+
+    assert answer.status_code == 200
+    assert answer.context["form"].errors["new_secret"]
+    credential.refresh_from_db()
+    assert (credential.secret, credential.version) == (before, 1)
+
+
+def test_a_deleted_credential_is_not_rotated(admin_client, acme):
+    credential = factories.make_credential(acme, "http_bearer")
+    services.delete_credential(credential=credential)
+
+    assert url_of(credential, "rotate_secret") not in admin_client.get(url_of(credential)).text
+    answer = admin_client.post(
+        url_of(credential, "rotate_secret"), {"new_secret": json.dumps(BEARER)}
+    )
+    assert answer.status_code == 404

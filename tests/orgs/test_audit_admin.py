@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
-from django.db.migrations.loader import MigrationLoader
 from django.urls import reverse
 from django.utils import timezone
 
 from dispatch import audit
-from orgs.audit.triggers import Audited
 from orgs.audit_admin import KINDS
 from orgs.models import AuditEntry
 from tests import factories
@@ -22,6 +20,9 @@ INSERT INTO orgs_auditentry (org_id, at, actor, via, address, path, kind, row_id
 SELECT %s, now() - n * interval '1 minute', 'actor ' || n %% 500, 'api', '', '', 'destination',
        n::text, 'updated'
 FROM generate_series(1, %s) n
+"""
+TRIGGERS = """
+SELECT tgargs FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid WHERE proname = 'waybill_audit'
 """
 
 
@@ -97,12 +98,10 @@ def test_it_is_narrowed_to_a_time(inside, entries):
     assert listed(inside, at_to_0="2001-01-01") == []
 
 
-def test_all_kinds_are_offered():
-    migrations = MigrationLoader(None).disk_migrations.values()
-    kinds = {
-        one.kind for migration in migrations for one in migration.operations
-        if isinstance(one, Audited)
-    }  # fmt: skip
+def test_all_kinds_are_offered(db):
+    with connection.cursor() as cursor:
+        cursor.execute(TRIGGERS)
+        kinds = {bytes(arguments).split(b"\0")[0].decode() for (arguments,) in cursor.fetchall()}
 
     assert {*KINDS} == kinds | {audit.KIND}
 
