@@ -53,6 +53,7 @@ UNFOLD = {
     "STYLES": [
         lambda _: static("orgs/admin.css"),
         lambda _: static("console/console.css"),
+        lambda _: static("console/unfold.css"),
     ],
     "SCRIPTS": [
         lambda _: static("console/console.js"),

@@ -39,13 +39,28 @@ document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI}`));
 """
 
+# What is beside the window on purpose is not shown, what is in a box that scrolls is reached there;
+# the rest is cut off, or has the page scroll.
 STICKING_OUT = """
 () => {
   const width = document.documentElement.clientWidth;
-  if (document.scrollingElement.scrollWidth <= width) return [];
-  return [...document.querySelectorAll("body *")]
-    .filter((one) => one.getBoundingClientRect().right > width + 1)
-    .slice(0, 5).map((one) => one.outerHTML.slice(0, 160));
+  const isBoxed = (one) => {
+    for (let box = one.parentElement; box && box !== document.body; box = box.parentElement) {
+      const { overflowX, position } = getComputedStyle(box);
+      if (["auto", "scroll"].includes(overflowX) || position === "fixed") return true;
+      if (overflowX === "hidden" && box.getBoundingClientRect().right <= width + 1) return true;
+    }
+    return getComputedStyle(one).position === "fixed";
+  };
+  const isOut = (one) => {
+    const { left, right, height } = one.getBoundingClientRect();
+    return right > width + 1 && right > left && height > 0 && one.checkVisibility();
+  };
+  const all = [...document.querySelectorAll("body *")];
+  const out = all.filter((one) => isOut(one) && !isBoxed(one)).slice(0, 4);
+  const scrolls = document.scrollingElement.scrollWidth > width;
+  return (scrolls ? ["The page scrolls sideways."] : [])
+    .concat(out.map((one) => one.outerHTML.slice(0, 160)));
 }
 """
 

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parents[2] / "docs/screenshots"
 SCHEMES = ("light", "dark")
 DEVICES = {"desktop": DESKTOP, "phone": PHONE}
 # A page has no more shades than that, and a file of it a third of the size.
-COLOURS = 96
+COLOURS = 256
 # What is below the beginning of an endless list says no more.
 TALLEST = 1_700
 # Charts and what htmx fetches stand still by then.
@@ -72,5 +72,7 @@ def take(visit: Visit, path: str) -> bytes:
     page.set_viewport_size(size)
     kept = io.BytesIO()
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(kept, "PNG", optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        kept, "PNG", optimize=True
+    )
     return kept.getvalue()

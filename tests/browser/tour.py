@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, URLResolver, reverse
 
-from console import urls
+from config import urls
 from tests.browser.demo import ADMIN, Demo
 
 # Whose page it is, where it is not the operator's.
@@ -17,7 +17,12 @@ VIEWERS = {"leave_org": "vera@acme.example"}
 
 def find_pages() -> Iterator[URLPattern]:
     """The console's routes of whole pages."""
-    for pattern in urls.urlpatterns:
+    (console,) = (
+        one
+        for one in urls.urlpatterns
+        if isinstance(one, URLResolver) and one.app_name == "console"
+    )
+    for pattern in console.url_patterns:
         if getattr(pattern.callback, "is_page", False):
             yield pattern
 

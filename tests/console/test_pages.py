@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.template import Context, Template
 from django.urls import include, path, reverse
@@ -82,3 +84,11 @@ def test_a_moment_is_told_in_utc_until_a_script_knows_the_zone():
 
 def test_what_has_not_happened_has_no_moment():
     assert Template("{% load console %}{% time at %}").render(Context({"at": None})) == "-"
+
+
+@pytest.mark.parametrize("name", ["console.css", "unfold.css"])
+def test_the_styles_are_whole(name):
+    text = (settings.BASE_DIR / "console/static/console" / name).read_text()
+
+    assert text.count("{") == text.count("}")
+    assert not re.search(r"^(<<<<<<<|=======|>>>>>>>)", text, re.MULTILINE)

@@ -11,6 +11,7 @@
   };
   const CHORD_MS = 1500;
   const AGO_MS = 30000;
+  const TOLD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
   /* Times. */
@@ -34,7 +35,22 @@
 
   const FORMS = { ago: sinceThen, clock: (moment) => inZone(moment).slice(11, 16) };
 
+  /* Django's admin tells moments as text, which is in UTC. */
+  function findMoments(root) {
+    for (const cell of root.querySelectorAll("#result_list td, #result_list th, .readonly")) {
+      const text = cell.childElementCount ? "" : cell.textContent.trim();
+      if (!TOLD.test(text)) continue;
+      const time = document.createElement("time");
+      time.className = "wb-time";
+      time.dateTime = `${text.replace(" ", "T")}Z`;
+      time.title = `${text} UTC`;
+      time.dataset.time = "";
+      cell.replaceChildren(time);
+    }
+  }
+
   function tellTimes(root) {
+    findMoments(root);
     for (const time of root.querySelectorAll("time[data-time]")) {
       const moment = new Date(time.dateTime);
       time.textContent = (FORMS[time.dataset.time] || inZone)(moment);
