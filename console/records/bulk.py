@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import orjson
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -22,7 +23,6 @@ from operations.schemas import MOST_IDS
 from orgs.viewers import Viewer, viewer_of
 from orgs.windows import is_row_id
 
-BULK = "PUT /v1/orgs/{org_id}/actions/bulk"
 NOTHING_TICKED = "Tick the actions first."
 NOTHING_FOUND = "No action matches, and so there is nothing to be done."
 SEVERAL_ORGS = "These are actions of several organizations: look at one of them first."
@@ -39,7 +39,8 @@ class _NotPossibleError(Exception):
 def start_bulk(request: HttpRequest) -> HttpResponse:
     """Leads to the form, filled in; back to the list with a word where that cannot be."""
     viewer = viewer_of(request)
-    viewer.require(BULK)
+    if not searching.may_operate(viewer):
+        raise PermissionDenied
     search = searching.read(request.GET, viewer)
     try:
         kind = _read_kind(request)
@@ -73,7 +74,9 @@ def _of_search(search: Search, viewer: Viewer) -> dict[str, Any]:
     if viewer.org is not None:
         asked["org"] = str(viewer.org.pk)
     if search.filter.tags:
-        asked["tags"] = orjson.dumps(dict(search.filter.tags)).decode()
+        # As the form has them.
+        pairs = [{"name": key, "value": value} for key, value in search.filter.tags.items()]
+        asked["tags"] = orjson.dumps(pairs).decode()
     asked |= _name_moment("created_after", search.filter.created_after)
     asked |= _name_moment("created_before", search.filter.created_before)
     if search.filter.definition_ids is not None:

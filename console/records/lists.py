@@ -16,7 +16,6 @@ from operations.models import BulkOperation
 from orgs.viewers import viewer_of
 
 LIST = "GET /v1/orgs/{org_id}/actions/records"
-BULK = "PUT /v1/orgs/{org_id}/actions/bulk"
 # Name, label, type and an example.
 FIELDS = (
     ("variant", "Variant or alias", "", "send_email"),
@@ -46,7 +45,7 @@ def list_records(request: HttpRequest) -> dict[str, Any]:
         "is_upwards": search.place.above is not None,
         "is_paged": search.place != Place(),
         "shows_org": viewer.org is None,
-        "may_bulk": viewer.may(BULK),
+        "may_bulk": searching.may_operate(viewer),
         "fields": [_draw(search, *named) for named in FIELDS],
         "kinds": BulkOperation.Kind.values,
         "bulks": [(kind, search.write_query(kind=kind)) for kind in BulkOperation.Kind.values],

@@ -20,6 +20,8 @@ from dispatch.searches import Place
 from orgs.viewers import Viewer
 from orgs.windows import is_row_id
 
+BULK = "PUT /v1/orgs/{org_id}/actions/bulk"
+REPLAY = "POST /v1/orgs/{org_id}/actions/records/{id}/replay"
 MAX_TEXT = 255
 MAX_TAGS = 16
 STATUSES = tuple(str(status) for status in Status if status != Status.SCHEDULED)
@@ -57,6 +59,11 @@ class Search:
     def write_query(self, **more: Any) -> str:
         """What leads to the same search; `more` says where in it, or what for."""
         return urlencode([*self.pairs, *more.items()])
+
+
+def may_operate(viewer: Viewer) -> bool:
+    """Whether they may replay and cancel, and do that in bulk."""
+    return viewer.may(BULK) and viewer.may(REPLAY)
 
 
 def read(query: QueryDict, viewer: Viewer) -> Search:

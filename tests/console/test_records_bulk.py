@@ -1,0 +1,192 @@
+"""From a search, or from what is ticked, to an operation in bulk that is about just that."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.urls import reverse
+
+from console.records import bulk
+from operations import matching
+from operations.bulk_admin import START
+from operations.models import BulkOperation
+from tests import factories
+from tests.console.looking import member_of
+from tests.console.test_records import under
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("console:records")
+BULK = reverse("console:record_bulk")
+ADD = reverse("admin:operations_bulkoperation_add")
+
+
+@pytest.fixture
+def failed(acme, definition):
+    return [
+        factories.move(factories.make_over(acme, tags={"tenant": "a"}), error_message="HTTP 503")
+        for _ in range(3)
+    ]
+
+
+def form_of(client, query):
+    """The form to which a link of the list leads."""
+    answer = client.get(BULK, query, follow=True)
+    assert answer.redirect_chain[-1][0].startswith(ADD), told(answer)
+    return answer.context["adminform"].form
+
+
+def told(answer):
+    return [str(message) for message in answer.context["messages"]]
+
+
+def preview(client, query, **typed):
+    """What the form says it would be about, when it is sent as it is filled in."""
+    form = form_of(client, query)
+    values = {}
+    for name in form.fields:
+        field = form[name]
+        values |= spelled(field)
+    values |= {"cap": "100", "reason": "It was down.", "_save": ""} | typed
+    return client.post(ADD, values)
+
+
+def spelled(field):
+    value = field.value()
+    if isinstance(value, list):
+        return {f"{field.html_name}_{number}": one or "" for number, one in enumerate(value)}
+    return {field.html_name: "" if value is None else value}
+
+
+def confirm(client, shown):
+    """Press the button of a preview."""
+    html = shown.content.decode()
+    hidden = re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', html)
+    return client.post(ADD, {unescape(n): unescape(v) for n, v in hidden} | {START: ""})
+
+
+def test_a_search_is_kept_in_all_of_its_parts(admin_client, acme, failed):
+    query = {
+        "kind": "replay", "variant": "count", "status": "failed", "tag": "tenant=a",
+        "error": "503", "destination": "hook", "since": "2026-01-01T08:00",
+        "until": "2100-01-01T08:00", "zone": "Europe/Berlin",
+    }  # fmt: skip
+    form = form_of(admin_client, query)
+
+    shown = {name: form[name].value() for name in (
+        "kind", "org", "variant", "status", "error", "destination_label", "tags",
+        "created_after", "created_before",
+    )}  # fmt: skip
+    assert shown["org"] == str(acme.pk)
+    assert shown["kind"] == "replay"
+    assert (shown["variant"], shown["status"], shown["error"]) == ("count", "failed", "503")
+    assert shown["destination_label"] == "hook"
+    assert shown["tags"] == '[{"name":"tenant","value":"a"}]'
+    assert shown["created_after"] == ["2026-01-01", "07:00:00"]
+    assert shown["created_before"] == ["2100-01-01", "07:00:00"]
+
+
+def test_what_is_kept_is_what_the_operation_is_about(admin_client, acme, failed):
+    factories.make_over(acme, tags={"tenant": "a"})
+    label = failed[0].destination.label
+    query = {"kind": "replay", "tag": "tenant=a", "error": "http 503", "destination": label}
+
+    shown = preview(admin_client, query | {"variant": "count"})
+    assert "3 actions of Acme?" in re.sub(r"\s+", " ", shown.content.decode())
+    confirm(admin_client, shown)
+
+    started = BulkOperation.objects.get()
+    assert started.filter == {
+        "variant": "count", "tags": {"tenant": "a"}, "error": "http 503",
+        "destination_label": label,
+    }  # fmt: skip
+    aim = matching.read_aim(acme.pk, "replay", started.filter)
+    assert aim.count(aim.whole_span()).ids == [one.pk for one in failed]
+
+
+def test_the_links_of_a_list_name_its_search(admin_client, failed):
+    page = admin_client.get(LIST, {"error": "503", "tag": "tenant=a"}).content.decode()
+
+    links = [unescape(link) for link in re.findall(rf'href="({BULK}[^"]*)"', page)]
+    assert [link.rpartition("&")[2] for link in links] == ["kind=replay", "kind=cancel"]
+    assert all("error=503&tag=tenant%3Da" in link for link in links)
+
+
+def test_what_is_ticked_is_done_and_nothing_else(admin_client, acme, failed):
+    first, _, third = failed
+    query = {"kind": "replay", "ticked": "1", "ids": [third.pk, first.pk], "error": "503"}
+
+    confirm(admin_client, preview(admin_client, query))
+
+    started = BulkOperation.objects.get()
+    assert started.org_id == acme.pk
+    assert started.filter == {"ids": [str(first.pk), str(third.pk)]}
+    assert started.found == 2
+
+
+def test_a_key_leads_to_the_ids_of_its_actions(admin_client, acme, definition):
+    made = under(acme, "order-7", count=3)
+    form = form_of(admin_client, {"kind": "cancel", "q": "order-7"})
+
+    assert form["ids"].value() == " ".join(str(pk) for pk in sorted(made))
+    assert form["org"].value() == str(acme.pk)
+
+
+def test_an_alias_leads_to_its_variant(admin_client, acme, failed):
+    factories.make_definition(acme, schema=True, alias=["tally"])
+
+    assert (
+        form_of(admin_client, {"kind": "replay", "variant": "tally"})["variant"].value() == "count"
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ({"kind": "replay", "ticked": "1"}, bulk.NOTHING_TICKED),
+        ({"kind": "replay", "q": "nobody-had-it"}, bulk.NOTHING_FOUND),
+        ({"kind": "replay", "variant": "nothing"}, bulk.NOTHING_FOUND),
+        ({"kind": "replay", "tag": "x"}, "A tag is key=value."),
+        ({"kind": "publish"}, "Choose what is to be done."),
+    ],
+)
+def test_what_cannot_be_done_leads_back_with_a_word(admin_client, failed, query, why):
+    answer = admin_client.get(BULK, query, follow=True)
+
+    assert answer.redirect_chain[-1][0].startswith(LIST)
+    assert told(answer) == [why]
+
+
+def test_actions_of_several_organizations_are_not_one_operation(admin_client, acme, globex, failed):
+    factories.make_definition(globex, to=factories.make_destination(globex))
+    other = factories.make_over(globex)
+    for query in ({"ticked": "1", "ids": [other.pk, failed[0].pk]}, {"q": "order-7"}):
+        if "q" in query:
+            under(acme, "order-7")
+            under(globex, "order-7")
+        answer = admin_client.get(BULK, query | {"kind": "replay"}, follow=True)
+        assert told(answer) == [bulk.SEVERAL_ORGS]
+
+
+def test_members_reach_their_own_actions_only(acme, globex, failed):
+    factories.make_definition(globex, to=factories.make_destination(globex))
+    other = factories.make_over(globex)
+    client = member_of(acme, "operator")
+
+    answer = client.get(BULK, {"kind": "replay", "ticked": "1", "ids": [other.pk]}, follow=True)
+    assert told(answer) == [bulk.NOTHING_FOUND]
+    form = form_of(client, {"kind": "replay", "ticked": "1", "ids": [other.pk, failed[0].pk]})
+    assert form["ids"].value() == str(failed[0].pk)
+
+
+def test_a_member_carries_one_through(acme, failed):
+    client = member_of(acme, "operator")
+
+    confirm(client, preview(client, {"kind": "replay", "status": "failed"}))
+
+    assert BulkOperation.objects.get().found == 3
+
+
+def test_who_may_not_operate_is_refused(acme, failed):
+    assert member_of(acme).get(BULK, {"kind": "replay"}).status_code == 403
