@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from actions.models import ActionDefinition
-from console.pages import page
+from console.pages import fragment
 from console.records import searching
 from console.records.searching import Search
 from dispatch.models import ActionRecord
@@ -35,7 +35,7 @@ class _NotPossibleError(Exception):
     """Why there is no bulk operation to be made of it."""
 
 
-@page("console/records/list.html")
+@fragment("console/records/list.html")
 def start_bulk(request: HttpRequest) -> HttpResponse:
     """Leads to the form, filled in; back to the list with a word where that cannot be."""
     viewer = viewer_of(request)

@@ -133,7 +133,10 @@ def decide(request: HttpRequest, record_id: int, verb: str) -> Mapping[str, Any]
             messages.success(request, decision.done.format(record.pk))
             return redirect("console:record", shown)
     url = reverse("console:record", args=[record.pk])
+    if decision not in _make_sense(record) and not fault:
+        fault = f"The action is {record.status}: there is nothing to {decision.verb}."
     return {
+        "is_possible": decision in _make_sense(record),
         "title": f"{decision.verb.capitalize()} action {record.pk}?",
         "crumbs": [("Records", reverse("console:records")), (f"Action {record.pk}", url)],
         "record": record,

@@ -73,7 +73,7 @@ def _show_state(viewer: Viewer, record: ActionRecord) -> dict[str, Any]:
     }
 
 
-@page("console/records/one.html")
+@fragment("console/records/one.html")
 def download(request: HttpRequest, record_id: int, part: str) -> HttpResponse:
     """All of what was handed in, or of what came back, as it is stored."""
     viewer = viewer_of(request)

@@ -23,7 +23,6 @@ CLASSES = {
     Status.FAILED: "wb-bad",
     Status.CANCELED: "wb-idle",
 }
-LABELS = {Status.ACK_WAIT: "waiting for its settlement", Status.QUEUED: "queued"}
 MARKS = {
     Happened.SUCCEEDED: "wb-good",
     Happened.APPROVED: "wb-good",
@@ -61,7 +60,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 def status(value: str) -> SafeString:
     """A status as a badge."""
     known = Status(value)
-    label = LABELS.get(known, known.label.lower())
+    label = known.replace("_", " ")
     return format_html('<span class="wb-badge {}">{}</span>', CLASSES[known], label)
 
 
