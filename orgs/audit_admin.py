@@ -23,10 +23,10 @@ NOTHING = mark_safe('<span class="waybill-nothing">-</span>')
 NAMED = 4
 # The words of the triggers, and of what services write by themselves; a test pins them.
 KINDS = (
-    "action definition", "action record", "admin permission", "api key", "captive domain",
-    "choice of tools", "credential", "destination", "gateway action", "invite", "lane", "link",
-    "linked login", "membership", "name", "organization", "record import", "second factor",
-    "signing key", "tool", "user",
+    "action definition", "action record", "admin permission", "api key", "bulk operation",
+    "captive domain", "choice of tools", "config revision", "credential", "destination",
+    "gateway action", "invite", "lane", "link", "linked login", "membership", "name",
+    "organization", "record import", "second factor", "signing key", "tool", "user",
 )  # fmt: skip
 
 

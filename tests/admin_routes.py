@@ -20,6 +20,8 @@ from orgs.models import ApiKey, CaptiveDomain, Organization, User
 from tests import factories
 
 PREFIX = "/admin/"
+# What the console's own pages are about, where their paths have another word for it.
+CONSOLE_WORDS = {"try": "definitions", "health": "destinations"}
 # Addresses that are about no row: Django's and Unfold's own.
 OF_NOBODY = {
     "view_on_site": "no model says where else it is shown",
@@ -48,7 +50,8 @@ class Address:
         if self.model:
             row = rows.get(self.model)
             return re.sub(r"\{\w+\}", str(row.pk if row else 0), self.path)
-        return re.sub(r"([\w-]+)/\{\w+\}", lambda found: f"{found[1]}/{words[found[1]]}", self.path)
+        known = words | {word: words[means] for word, means in CONSOLE_WORDS.items()}
+        return re.sub(r"([\w-]+)/\{\w+\}", lambda found: f"{found[1]}/{known[found[1]]}", self.path)
 
 
 MODELS = {(model._meta.app_label, model._meta.model_name): model for model in admin.site._registry}

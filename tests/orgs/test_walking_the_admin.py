@@ -205,7 +205,12 @@ def test_staff_see_the_rows_of_all(admin_client, everything, address):
         answer = admin_client.get(address.fill(rows, words))
         assert answer.status_code in (200, 302, 400, 403, 404, 405)
     if address.name.endswith("_changelist"):
-        ids = {one.pk for one in admin_client.get(address.path).context["cl"].queryset}
+        answer = admin_client.get(address.path)
+        if answer.status_code == 302:
+            # The console has a list of its own.
+            assert answer.url.startswith(reverse("console:records"))
+            return
+        ids = {one.pk for one in answer.context["cl"].queryset}
         made = [rows[address.model] for rows, _ in everything]
         assert {one.pk for one in made if one} <= ids
 
