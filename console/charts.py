@@ -196,7 +196,7 @@ def tell_duration(milliseconds: float | None) -> str:
         return "-"
     if milliseconds == 0:
         return "0"
-    for unit, length, until in (("ms", 1, 999.5), ("s", 1e3, 6e4), ("min", 6e4, 3.6e6)):
+    for unit, length, until in (("ms", 1, 999.5), ("s", 1e3, 59_500), ("min", 6e4, 3.57e6)):
         if milliseconds < until:
             return _in_unit(milliseconds / length, unit)
     hours = milliseconds / 3.6e6
@@ -217,8 +217,8 @@ def tell_share(part: int, whole: int) -> str:
 
 
 def _in_unit(value: float, unit: str) -> str:
-    digits = 0 if value >= 9.95 or unit == "ms" or value == round(value) else 1
-    return f"{value:,.{digits}f} {unit}"
+    digits = 0 if value >= 9.95 or unit == "ms" else 1
+    return f"{value:,.{digits}f}".removesuffix(".0") + f" {unit}"
 
 
 def _tell(value: float | None, form: Form) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,6 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from actions.models import ActionDefinition
 from config.errors import DomainError
@@ -37,6 +41,12 @@ from orgs.windows import (
 
 OPERATE = "dispatch.change_actionrecord"
 PAUSE = "POST /v1/orgs/{org_id}/destinations/{id}/pause"
+
+
+class PauseForm(BaseDialogForm):
+    """Why a destination is paused: whoever looks at it or at its lanes reads it."""
+
+    reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget(), label="Why")
 
 
 @admin.register(Destination)
@@ -80,11 +90,13 @@ class DeletableDestinationAdmin(SoftlyDeleted, DestinationAdmin):
             "Nothing more is delivered to it. Its actions are still accepted and queue up; what is "
             "under way ends as it will.",
             "Yes, pause it",
-        ),
+        )
+        | {"form_class": PauseForm},
     )
-    def pause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        """Let nothing more start."""
-        return self._change(request, object_id, advice.pause_destination, "Paused.")
+    def pause(self, request: HttpRequest, form: PauseForm, object_id: str) -> HttpResponse:
+        """Let nothing more start, for a reason."""
+        change = partial(advice.pause_destination, reason=form.cleaned_data["reason"])
+        return self._change(request, object_id, change, "Paused.")
 
     @action(  # type: ignore[untyped-decorator]
         description="Resume",

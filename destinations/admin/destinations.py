@@ -39,7 +39,10 @@ class DestinationAdmin(TriedAdmin, SavedByService):
     fieldsets = (
         (None, {"fields": ("org", "label", "kind", "config", "tags")}),
         ("Keys", {"fields": KEYS}),
-        ("Facts", {"fields": ("id", "state", "paused_at", "created_at", "updated_at")}),
+        (
+            "Facts",
+            {"fields": ("id", "state", "paused_at", "pause_reason", "created_at", "updated_at")},
+        ),
     )
     shown_fieldsets = (
         (None, {"fields": ("org", "label", "kind", "shown_config", "shown_tags", *KEYS)}),
@@ -73,7 +76,7 @@ class DestinationAdmin(TriedAdmin, SavedByService):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Organization and type never change."""
-        facts = ("id", "state", "paused_at", "created_at", "updated_at")
+        facts = ("id", "state", "paused_at", "pause_reason", "created_at", "updated_at")
         return (*facts, *(("org", "kind") if obj else ()))
 
     def save_model(

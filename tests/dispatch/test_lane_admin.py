@@ -184,9 +184,13 @@ def test_a_destination_is_paused_and_resumed(admin_client, webhook, record):
     webhook.refresh_from_db()
     assert webhook.paused_at is None
 
-    response = admin_client.post(destination_url(webhook, "pause"), HTMX)
+    admin_client.post(destination_url(webhook, "pause"), HTMX)
+    webhook.refresh_from_db()
+    assert webhook.paused_at is None
+    response = admin_client.post(destination_url(webhook, "pause"), HTMX | {"reason": "It burns"})
 
     webhook.refresh_from_db()
+    assert webhook.pause_reason == "It burns"
     assert response.headers["HX-Redirect"] == destination_url(webhook)
     assert webhook.paused_at is not None
     assert claim() == []
@@ -200,7 +204,7 @@ def test_a_destination_is_paused_and_resumed(admin_client, webhook, record):
 
     admin_client.post(destination_url(webhook, "resume"), HTMX)
     webhook.refresh_from_db()
-    assert webhook.paused_at is None
+    assert (webhook.paused_at, webhook.pause_reason) == (None, "")
     assert len(claim()) == 1
 
 
@@ -209,7 +213,7 @@ def test_a_deleted_destination_has_no_buttons(admin_client, acme):
     admin_client.post(destination_url(gone, "delete"))
 
     assert destination_url(gone, "pause") not in page_of(admin_client, destination_url(gone))
-    response = admin_client.post(destination_url(gone, "pause"), HTMX)
+    response = admin_client.post(destination_url(gone, "pause"), HTMX | {"reason": "It burns"})
     gone.refresh_from_db()
     assert gone.paused_at is None
     assert response.status_code in (200, 403)

@@ -259,7 +259,8 @@ def test_a_query_that_names_no_row_fills_nothing_in(admin_client, query):
     ],
 )
 def test_a_button_of_a_row_that_is_gone_is_not_found(admin_client, button, object_id):
-    assert admin_client.post(reverse(button, args=[object_id]), HTMX).status_code == 404
+    asked = HTMX | {"reason": "a test"}
+    assert admin_client.post(reverse(button, args=[object_id]), asked).status_code == 404
 
 
 def test_an_operation_that_is_not_there_is_not_found(admin_client, acme):

@@ -32,6 +32,10 @@ document.addEventListener("DOMContentLoaded", () => {
     fixed ? fixed.dataset : { org: value("id_org"), kind: value("id_type") };
 
   if (window.django && django.jQuery && document.getElementById("id_credential")) {
+    // What was chosen for another organization or type may not fit this one.
+    django.jQuery("#id_org, #id_type").on("change", () => {
+      django.jQuery("#id_credential, #id_signing_key").val(null).trigger("change");
+    });
     django.jQuery.ajaxPrefilter((options) => {
       if (/field_name=(credential|signing_key)(&|$)/.test(options.data || "")) {
         const { org, kind } = place();
