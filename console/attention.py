@@ -55,8 +55,7 @@ def _find_failed(failed: int, window: str) -> Iterator[Need]:
 
 
 def _find_held(viewer: Viewer) -> Iterator[Need]:
-    org = viewer.org
-    if held := overview.count_held(org and org.pk):
+    if held := overview.count_held(viewer.org_id):
         wait = "waits" if held == 1 else "wait"
         title = f"{tell_bounded(held, overview.COUNTED)} {wait} for approval"
         url = f"{reverse('console:records')}?status=held"

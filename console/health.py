@@ -77,7 +77,7 @@ def find_page(viewer: Viewer, show: str, query: str, after: str) -> tuple[list[D
     if query:
         live = live.filter(label__icontains=query)
     if show == "failing":
-        ids = soundings.find_failing(viewer.org and viewer.org.pk)
+        ids = soundings.find_failing(viewer.org_id)
         found = {one.pk: one for one in live.filter(pk__in=ids)}
         return [found[pk] for pk in ids if pk in found], False
     if show == "paused":

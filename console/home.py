@@ -12,6 +12,7 @@ from console import attention, charts
 from console.charts import Chart, Series, tell_duration, tell_share
 from console.pages import fragment, page
 from dispatch import overview
+from dispatch.gauges import LATE_SECONDS
 from dispatch.models import ActionRecord
 from operations import measures, worst
 from operations.measures import WINDOWS, Course
@@ -39,7 +40,7 @@ def _look(request: HttpRequest) -> dict[str, Any]:
     context = {"windows": WINDOWS.values(), "window": window, "address": address}
     if not viewer.may(READS):
         return {**context, "refused": True}
-    org_id = viewer.org and viewer.org.pk
+    org_id = viewer.org_id
     course = measures.read(org_id, window)
     waiting = worst.find(org_id)
     total = course.total
@@ -62,7 +63,7 @@ def make_tiles(course: Course, waiting: worst.Waiting) -> list[dict[str, str]]:
     total, minutes = course.total, len(course.steps) * course.window.step.total_seconds() / 60
     ended = total.succeeded + total.failed
     rate = f"{total.accepted / minutes:,.1f} a minute"
-    is_late = waiting.seconds > worst.LATE_SECONDS
+    is_late = waiting.seconds > LATE_SECONDS
     return [
         {"name": "Accepted", "value": f"{total.accepted:,}", "text": rate},
         {"name": "Succeeded", "value": f"{total.succeeded:,}", "text": "settled for good"},

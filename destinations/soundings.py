@@ -165,10 +165,12 @@ def add_up(steps: Sequence[Step]) -> Step:
     erring = next((step for step in reversed(steps) if step.error), None)
     return Step(
         steps[0].at,
-        *(sum(getattr(step, name) for step in steps) for name in ("succeeded", "failed", "late")),
-        times,
-        erring.error if erring else "",
-        erring.error_at if erring else None,
+        succeeded=sum(step.succeeded for step in steps),
+        failed=sum(step.failed for step in steps),
+        late=sum(step.late for step in steps),
+        times=times,
+        error=erring.error if erring else "",
+        error_at=erring.error_at if erring else None,
     )
 
 
@@ -183,4 +185,4 @@ def delete_batch() -> int:
     """How many were deleted that are kept no longer; there may be more of them."""
     with connection.cursor() as cursor:
         cursor.execute(DELETE)
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -52,7 +52,7 @@ def delete_batch() -> int:
     """How many were deleted that are kept no longer; there may be more of them."""
     with connection.cursor() as cursor:
         cursor.execute(DELETE)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def find_last(lane_ids: Collection[int]) -> dict[int, list[LaneSample]]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 from django.db import connection
@@ -149,14 +150,19 @@ class Course:
 def read(org_id: int | None, window: Window) -> Course:
     """How the work of an organization went, or without one that of all."""
     length = window.step // timedelta(minutes=1)
-    asked = {"step": window.step, "span": window.span, "length": length, "org": org_id}
+    asked: dict[str, Any] = {
+        "step": window.step,
+        "span": window.span,
+        "length": length,
+        "org": org_id,
+    }
     statement = READ_ALL if org_id is None else READ_ONE
     with connection.cursor() as cursor:
         cursor.execute(statement, asked)
         rows = cursor.fetchall()
     steps = [
-        Step(*row[:5], times={int(bucket): n for bucket, n in orjson.loads(row[5]).items()})
-        for row in rows
+        Step(at, *counts, {int(bucket): n for bucket, n in orjson.loads(times).items()})
+        for at, *counts, times in (row[:6] for row in rows)
     ]
     return Course(window, steps, *rows[-1][6:])
 

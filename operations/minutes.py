@@ -66,4 +66,4 @@ def delete_old() -> int:
     """How many were deleted that are kept no longer."""
     with connection.cursor() as cursor:
         cursor.execute(DELETE)
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -55,6 +55,13 @@ class Viewer:
         return None if self.is_staff else self.held
 
     @property
+    def org_id(self) -> int | None:
+        """The id of the organization looked at; None is all, for staff only."""
+        if self.org is None and not self.is_staff:
+            raise PermissionDenied
+        return self.org.pk if self.org is not None else None
+
+    @property
     def org_ids(self) -> list[int] | None:
         """The organizations looked at, for SQL; None is all."""
         if self.org is not None:
