@@ -47,7 +47,7 @@ GATEWAY_REQUESTS_PER_HOUR = read(reads.number, "WAYBILL_GATEWAY_REQUESTS_PER_HOU
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 # How many proxies of ours append to X-Forwarded-For: `config.addresses` believes so many.
 TRUSTED_PROXIES = read(reads.number, "WAYBILL_TRUSTED_PROXIES", "0")
-# Staff get a second factor before any page of the admin.
+# Who comes in gets a second factor before any page of the admin.
 REQUIRE_MFA = read(reads.flag, "WAYBILL_REQUIRE_MFA", "false")
 # How long a login lasts unused, and at most.
 SESSION_IDLE_MINUTES = read(reads.number, "WAYBILL_SESSION_IDLE_MINUTES", "480", least=1)

@@ -111,6 +111,7 @@ class UserForm(LowerCaseEmail):
     class Meta:
         model = User
         fields = ("email", "name")
+        help_texts = {"is_staff": "Sees all organizations; members see theirs without it."}
 
 
 @admin.register(User)
