@@ -62,7 +62,7 @@ def draw() -> Schema:
     return {
         "type": "object",
         "properties": {
-            "description": {"type": "string", "title": "Description"},
+            "description": {"type": "string", "title": "Description of the payload"},
             **_draw_object(),
             "more": MORE,
         },

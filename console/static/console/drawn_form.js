@@ -16,7 +16,8 @@ function nameInputs(root) {
     if (error) input.setAttribute("aria-invalid", "true");
   }
   for (const button of root.querySelectorAll("button[title]:not([aria-label])")) {
-    button.setAttribute("aria-label", button.title);
+    // A button with a text is called by it.
+    if (!button.textContent.trim()) button.setAttribute("aria-label", button.title);
   }
 }
 
