@@ -54,8 +54,8 @@ def draw() -> Schema:
         "type": "object",
         "properties": {
             "name": {"type": "string", "title": "Name", "required": True},
-            "required": {"type": "boolean", "title": "Required"},
             "description": {"type": "string", "title": "Description"},
+            "required": {"type": "boolean", "title": "Required"},
             "kind": {"title": "Type", "$ref": "#/$defs/kind"},
         },
     }
