@@ -41,24 +41,24 @@ WINDOWS = {"hours": ("6 hours", timedelta(hours=6), 1), "days": ("2 days", timed
 
 
 @page("console/destination.html")
-def show(request: HttpRequest, pk: int) -> Mapping[str, Any]:
+def show(request: HttpRequest, destination_id: int) -> Mapping[str, Any]:
     """One destination."""
-    return look_at(request, pk)
+    return look_at(request, destination_id)
 
 
 @fragment("console/destination_now.html")
-def show_now(request: HttpRequest, pk: int) -> Mapping[str, Any]:
+def show_now(request: HttpRequest, destination_id: int) -> Mapping[str, Any]:
     """What of it moves."""
-    return look_at(request, pk)
+    return look_at(request, destination_id)
 
 
-def look_at(request: HttpRequest, pk: int) -> dict[str, Any]:
+def look_at(request: HttpRequest, destination_id: int) -> dict[str, Any]:
     """What the page of a destination tells."""
     viewer = viewer_of(request)
-    destination = find(viewer, pk, READS)
+    destination = find(viewer, destination_id, READS)
     window = request.GET.get("window", "")
     window = window if window in WINDOWS else "hours"
-    all_steps = soundings.read([pk], WINDOWS["days"][1])[pk]
+    all_steps = soundings.read([destination.pk], WINDOWS["days"][1])[destination.pk]
     health = judge(destination, all_steps[-12:])
     steps = arrange(all_steps, window)
     lanes, count = read_lanes(destination)
@@ -71,7 +71,7 @@ def look_at(request: HttpRequest, pk: int) -> dict[str, Any]:
         "is_pushed": kinds.is_pushed(destination.type),
         "window": window,
         "windows": [(name, title) for name, (title, _, _) in WINDOWS.items()],
-        "address": f"{reverse('console:health_now', args=[pk])}?window={window}",
+        "address": f"{reverse('console:health_now', args=[destination.pk])}?window={window}",
         "tiles": make_tiles(health),
         "charts": [chart_answers(steps), chart_latency(steps, health.sla)],
         "lanes": lanes,
@@ -87,11 +87,11 @@ def look_at(request: HttpRequest, pk: int) -> dict[str, Any]:
     }
 
 
-def find(viewer: Viewer, pk: int, operation: str) -> Destination:
+def find(viewer: Viewer, destination_id: int, operation: str) -> Destination:
     """The destination that somebody may do this with; 404 where it is none of theirs."""
     viewer.require(operation)
     live = viewer.narrow(Destination.objects.live()).select_related("org")
-    return get_object_or_404(live, pk=pk)
+    return get_object_or_404(live, pk=destination_id)
 
 
 def arrange(steps: list[Step], window: str) -> list[Step]:
@@ -186,9 +186,9 @@ def find_errors(steps: list[Step]) -> list[Step]:
 
 
 @page("console/destination.html", methods=("POST",))
-def pause(request: HttpRequest, pk: int) -> HttpResponse:
+def pause(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Let nothing more start, for a reason; leads back."""
-    destination = find(viewer_of(request), pk, PAUSES)
+    destination = find(viewer_of(request), destination_id, PAUSES)
     reason = request.POST.get("reason", "").strip()[:MOST_REASON]
     if reason:
         advice.pause_destination(
@@ -197,22 +197,22 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, f"{destination} is paused: its actions queue up.")
     else:
         messages.error(request, "Say why it is to be paused: others will want to know.")
-    return redirect("console:show_health", pk=pk)
+    return redirect("console:show_health", destination_id)
 
 
 @page("console/destination.html", methods=("POST",))
-def resume(request: HttpRequest, pk: int) -> HttpResponse:
+def resume(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Let work start again; leads back."""
-    destination = find(viewer_of(request), pk, PAUSES)
+    destination = find(viewer_of(request), destination_id, PAUSES)
     advice.resume_destination(destination=destination, actor=request.user.get_username())
     messages.success(request, f"{destination} is delivered to again.")
-    return redirect("console:show_health", pk=pk)
+    return redirect("console:show_health", destination_id)
 
 
 @fragment("console/trial.html", methods=("POST",))
-def test(request: HttpRequest, pk: int) -> Mapping[str, Any]:
+def test(request: HttpRequest, destination_id: int) -> Mapping[str, Any]:
     """Deliver a test now, and tell what was answered."""
-    destination = find(viewer_of(request), pk, TESTS)
+    destination = find(viewer_of(request), destination_id, TESTS)
     form = TrialFields(request.POST)
     if form.is_valid():
         form.attempt(destination)
