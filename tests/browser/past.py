@@ -13,13 +13,15 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from actions.models import ActionDefinition
 from config import histograms
 from destinations.models import Destination, Sounding
 from dispatch.models import Lane
-from operations.models import LaneSample, Minute
+from operations.models import LaneSample, Minute, Usage, VersionUsage
 from orgs.models import Organization
 
 HOURS = 24
+DAYS = 30
 # By what a destination answers with, how often that is a success, and in about how many ms.
 ANSWERS = {
     "Orders API": (0.998, 120),
@@ -40,12 +42,13 @@ def write() -> None:
     _write_minutes(dice, now)
     _write_soundings(dice, now)
     _write_samples(dice, now)
+    _write_usage(dice, now)
 
 
-def _load(moment: datetime) -> float:
-    """How much is going on: most in the afternoon."""
-    hour = moment.hour + moment.minute / 60
-    return 26 + 18 * math.sin((hour - 9) / 24 * 2 * math.pi) + 6 * math.sin(hour * 2.3)
+def _load(now: datetime, moment: datetime) -> float:
+    """How much is going on: now, as on a busy afternoon."""
+    ago = (now - moment).total_seconds() / 3600
+    return 34 + 20 * math.cos(ago / 24 * 2 * math.pi) + 6 * math.sin(ago * 2.3)
 
 
 def _spread(dice: random.Random, count: int, around: float) -> Counter[int]:
@@ -61,8 +64,8 @@ def _is_closed(now: datetime, moment: datetime) -> bool:
 def _minutes(now: datetime, step: int) -> Iterator[datetime]:
     first = (now - timedelta(hours=HOURS)).replace(second=0, microsecond=0)
     first -= timedelta(minutes=first.minute % step)
-    # The newest are counted from what really happens.
-    for number in range((HOURS * 60 - 6) // step):
+    # The newest is counted from what really happens.
+    for number in range((HOURS * 60 - 1) // step):
         yield first + timedelta(minutes=step * number)
 
 
@@ -70,7 +73,7 @@ def _write_minutes(dice: random.Random, now: datetime) -> None:
     acme = Organization.objects.get(name="Acme").pk
     made: dict[tuple[int, datetime], Minute] = {}
     for moment in _minutes(now, 1):
-        accepted = max(3, round(dice.gauss(_load(moment), 3)))
+        accepted = max(3, round(dice.gauss(_load(now, moment), 3)))
         failed = round(accepted * (0.3 if _is_closed(now, moment) else 0.02) * dice.random())
         times = _spread(dice, accepted - failed, 380)
         for length in (1, 15):
@@ -100,7 +103,7 @@ def _write_soundings(dice: random.Random, now: datetime) -> None:
         sla = destination.config.get("response_time_sla_ms")
         for moment in _minutes(now, 5):
             closed = destination.label == "Warehouse" and _is_closed(now, moment)
-            asked = max(4, round(_load(moment)))
+            asked = max(4, round(_load(now, moment)))
             failed = sum(dice.random() > (0.05 if closed else share) for _ in range(asked))
             times = _spread(dice, asked, around * (3 if closed else 1))
             late = sum(
@@ -140,3 +143,25 @@ def _write_samples(dice: random.Random, now: datetime) -> None:
                 )
             )
     LaneSample.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _write_usage(dice: random.Random, now: datetime) -> None:
+    """A month of days: a version is used the more the newer it is."""
+    versions, totals = [], {}
+    for definition in ActionDefinition.objects.filter(org__name="Acme"):
+        for ago in range(1, DAYS):
+            day = (now - timedelta(days=ago)).date()
+            accepted = dice.randrange(200, 900) * definition.version
+            counts = {
+                "accepted": accepted,
+                "failed": accepted // 90,
+                "payload_bytes": accepted * 90,
+            }
+            counts["delivered"] = accepted - counts["failed"]
+            named = {"org_id": definition.org_id, "variant": definition.variant, "day": day}
+            versions.append(VersionUsage(**named, **counts, version=definition.version))
+            total = totals.setdefault((definition.variant, day), Usage(**named))
+            for name, count in counts.items():
+                setattr(total, name, getattr(total, name) + count)
+    VersionUsage.objects.bulk_create(versions, ignore_conflicts=True)
+    Usage.objects.bulk_create(totals.values(), ignore_conflicts=True)

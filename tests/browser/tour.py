@@ -13,6 +13,10 @@ from tests.browser.demo import ADMIN, Demo
 
 # Whose page it is, where it is not the operator's.
 VIEWERS = {"leave_org": "vera@acme.example"}
+# Which action a page is about, where it is not one that is being retried.
+DECIDED = {"record_approve": "held", "record_deny": "held", "record_replay": "failed"}
+# What is opened, and answered with something else than a page.
+NO_PAGES = ("record_input", "record_result", "record_bulk")
 
 
 def find_pages() -> Iterator[URLPattern]:
@@ -23,7 +27,7 @@ def find_pages() -> Iterator[URLPattern]:
         if isinstance(one, URLResolver) and one.app_name == "console"
     )
     for pattern in console.url_patterns:
-        if getattr(pattern.callback, "is_page", False):
+        if getattr(pattern.callback, "is_page", False) and pattern.name not in NO_PAGES:
             yield pattern
 
 
@@ -51,18 +55,12 @@ def find_viewer(name: str) -> str:
 
 def fill_in(demo: Demo, pattern: URLPattern) -> dict[str, Any]:
     """What stands for the parts of a route that are in brackets."""
-    known = arguments(demo)
-    return {name: known[name] for name in pattern.pattern.converters}
-
-
-def arguments(demo: Demo) -> dict[str, Any]:
-    """By the names that routes have for them."""
-    return {
-        "record_id": demo.records["retried"],
-        "destination_id": demo.destinations["Warehouse"],
+    known = {
+        "record_id": demo.records[DECIDED.get(str(pattern.name), "retried")],
+        "pk": demo.destinations["Warehouse"],
         "definition_id": demo.definitions["orders.created"],
-        "variant": "orders.created",
     }
+    return {name: known[name] for name in pattern.pattern.converters}
 
 
 def list_pictured(demo: Demo) -> dict[str, str]:
