@@ -5,6 +5,9 @@
   const UNNAMED = "input:not([type=hidden], [aria-label], [aria-labelledby]), "
     + "select:not([aria-label], [aria-labelledby]), textarea:not([aria-label], [aria-labelledby])";
 
+  // What scrolls in a box of its own has to be scrolled without a mouse.
+  const BOXES = ".wb-scroll:not([tabindex]), .wb-page pre:not([tabindex]), .waybill-json:not([tabindex])";
+
   /* The text of the nearest label around a control; in a table, that of its column. */
   function findName(control) {
     const cell = control.closest("td");
@@ -32,6 +35,14 @@
     }
     for (const control of document.querySelectorAll(UNNAMED)) {
       if (!control.labels?.length) control.setAttribute("aria-label", findName(control));
+    }
+    // Its text says what its name says otherwise, which who speaks to it cannot know.
+    for (const button of document.querySelectorAll("button.rjf-add-button[aria-label]")) {
+      if (button.textContent.trim()) button.removeAttribute("aria-label");
+    }
+    for (const box of document.querySelectorAll(BOXES)) {
+      const scrolls = box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth;
+      if (scrolls) box.tabIndex = 0;
     }
     for (const tip of document.querySelectorAll("span.help-tooltip[aria-label]:not([role])")) {
       tip.setAttribute("role", "img");
