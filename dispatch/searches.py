@@ -19,6 +19,7 @@ PAGE = 50
 # How many actions one statement looks at, and for how long another one is begun.
 WINDOW = 20_000
 SECONDS = 0.1
+MOST_WINDOWS = 10
 # What a list shows, and not what was handed in, nor what its contract is.
 SHOWN = (
     "status", "attempt", "created_at", "available_at", "completed_at", "error_message", "tags",
@@ -79,7 +80,7 @@ class _Walk:
         """Look, window by window, until the page is full, all is seen, or time is up."""
         start = self.place.above if self.is_upwards else self.place.below
         until = time.monotonic() + SECONDS
-        while True:
+        for _ in range(MOST_WINDOWS):
             rows = self.rows if start is None else self.rows.filter(**{self.beyond: start})
             self.end = self._find_end(rows)
             if self.end is not None:

@@ -13,6 +13,7 @@ from django.http import QueryDict
 
 from actions.models import ActionDefinition, DefinitionName
 from config.paging import MAX_ROW_ID
+from destinations.models import Destination
 from dispatch import idempotency
 from dispatch.filters import RecordFilter
 from dispatch.models import Status
@@ -33,6 +34,9 @@ NO_TAG = "A tag is key=value."
 NO_MOMENT = "This is no moment: give it like 2026-01-31T08:30."
 NO_STATUS = "There is no such status."
 TOO_LONG = f"This is longer than {MAX_TEXT} characters."
+
+
+NOTHING = RecordFilter(record_ids=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,8 @@ def read(query: QueryDict, viewer: Viewer) -> Search:
     search = Search(texts, tags, place=_read_place(query))
     reading = _Reading(search, viewer)
     asked = reading.read()
-    if reading.faults:
-        asked = RecordFilter(record_ids=())
+    if reading.faults or reading.finds_nothing:
+        asked = NOTHING
     return replace(search, filter=asked, faults=reading.faults)
 
 
@@ -100,6 +104,8 @@ class _Reading:
         self.tags = search.tags
         self.viewer = viewer
         self.faults: dict[str, str] = {}
+        # Whether it names what is not there: nothing has to be looked through for that.
+        self.finds_nothing = False
 
     def read(self) -> RecordFilter:
         """The filter of all that was asked for."""
@@ -113,7 +119,7 @@ class _Reading:
             created_before=self._read("until", self._find_moment),
             record_ids=self._read("q", self._find_records),
             definition_ids=self._read("variant", self._find_definitions),
-            destination_label=self._read("destination", str),
+            destination_label=self._read("destination", self._find_label),
             error=self._read("error", str),
         )
 
@@ -157,17 +163,24 @@ class _Reading:
         own = [min(int(text), MAX_ROW_ID)] if is_row_id(text) else []
         return tuple(dict.fromkeys([*own, *idempotency.find_records(text, self.viewer.org_ids)]))
 
+    def _find_label(self, text: str) -> str:
+        named = self.viewer.narrow(Destination.objects.filter(label=text))
+        self.finds_nothing |= not named.exists()
+        return text
+
     def _find_definitions(self, text: str) -> tuple[int, ...]:
         """All versions of the variants that go by this name, as variant or alias."""
         aliases = self.viewer.narrow(DefinitionName.objects.filter(name=text, kind="alias"))
         named = set(aliases.values_list("org_id", "variant"))
         variants = {text, *(variant for _, variant in named)}
         found = self.viewer.narrow(ActionDefinition.objects.filter(variant__in=variants))
-        return tuple(
+        ids = tuple(
             pk
             for pk, org_id, variant in found.values_list("pk", "org_id", "variant")
             if variant == text or (org_id, variant) in named
         )
+        self.finds_nothing |= not ids
+        return ids
 
 
 class _WrongError(ValueError):

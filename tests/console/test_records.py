@@ -83,12 +83,36 @@ def test_the_list_takes_as_many_queries_for_many_actions_and_counts_none(
 
 def test_a_search_takes_a_few_queries_more(admin_client, acme, record, django_assert_num_queries):
     query = {
-        "q": record.pk, "variant": "count", "destination": "hook", "tag": "a=b", "error": "x",
+        "q": record.pk, "variant": "count", "destination": "webhook 0", "tag": "a=b", "error": "x",
         "status": "failed", "since": "2026-01-01T00:00", "until": "2026-02-01T00:00",
     }  # fmt: skip
-    # The session, the person; the key, aliases and definitions; three for times; the actions.
-    with django_assert_num_queries(9):
+    # The session, the person; the key, the label, aliases, definitions; times; the actions.
+    with django_assert_num_queries(10):
         admin_client.get(LIST, query)
+
+
+def test_however_much_there_is_it_takes_no_more_than_so_many_queries(
+    admin_client, acme, definition, monkeypatch, django_assert_max_num_queries
+):
+    for _ in range(8):
+        factories.make_record(acme)
+    monkeypatch.setattr(searches, "WINDOW", 1)
+    monkeypatch.setattr(searches, "MOST_WINDOWS", 3)
+    monkeypatch.setattr(searches, "SECONDS", 60)
+
+    # The session, the person, and two for each window.
+    with django_assert_max_num_queries(8):
+        page = admin_client.get(LIST, {"error": "nothing says it"})
+    assert "Looked back to" in page.content.decode()
+
+
+@pytest.mark.parametrize("query", [{"variant": "nothing"}, {"destination": "nowhere"}])
+def test_what_names_nothing_looks_through_nothing(
+    admin_client, acme, record, query, django_assert_num_queries
+):
+    with django_assert_num_queries(4 if "variant" in query else 3):
+        page = admin_client.get(LIST, query)
+    assert "No action matches" in page.content.decode()
 
 
 def test_a_members_list_takes_one_query_more(acme, record, django_assert_num_queries):

@@ -69,7 +69,7 @@ def confirm(client, shown):
 def test_a_search_is_kept_in_all_of_its_parts(admin_client, acme, failed):
     query = {
         "kind": "replay", "variant": "count", "status": "failed", "tag": "tenant=a",
-        "error": "503", "destination": "hook", "since": "2026-01-01T08:00",
+        "error": "503", "destination": "webhook 0", "since": "2026-01-01T08:00",
         "until": "2100-01-01T08:00", "zone": "Europe/Berlin",
     }  # fmt: skip
     form = form_of(admin_client, query)
@@ -81,7 +81,7 @@ def test_a_search_is_kept_in_all_of_its_parts(admin_client, acme, failed):
     assert shown["org"] == str(acme.pk)
     assert shown["kind"] == "replay"
     assert (shown["variant"], shown["status"], shown["error"]) == ("count", "failed", "503")
-    assert shown["destination_label"] == "hook"
+    assert shown["destination_label"] == "webhook 0"
     assert shown["tags"] == '[{"name":"tenant","value":"a"}]'
     assert shown["created_after"] == ["2026-01-01", "07:00:00"]
     assert shown["created_before"] == ["2100-01-01", "07:00:00"]
