@@ -274,7 +274,10 @@ def test_operators_pause_and_resume_what_they_may_not_change(client, come, webho
     assert "/send_test/" not in page
     assert 'name="_save"' not in page
 
-    client.post(url("destinations_destination_pause", webhook.pk), {"_form_submitted": "True", "reason": "It burns"})
+    client.post(
+        url("destinations_destination_pause", webhook.pk),
+        {"_form_submitted": "True", "reason": "It burns"},
+    )
 
     webhook.refresh_from_db()
     assert webhook.paused_at
