@@ -9,6 +9,7 @@ import sys
 from benchmarks import (
     backlog,
     brokers,
+    console,
     dispatch,
     guard,
     imports,
@@ -31,6 +32,7 @@ PARTS = {
     "backlog": backlog.run,
     "pull": pull.run,
     "imports": imports.run,
+    "console": console.run,
 }
 
 

@@ -61,6 +61,24 @@ HOT_LANES = 200
 # Payloads and events are of the newest: older ones have been deleted, as retention has it.
 KEPT = 100_000
 PARTS = 10
+# How destinations have answered for two days, and lanes moved within one.
+MEASURES = """
+INSERT INTO destinations_sounding
+  (destination_id, at, succeeded, failed, late, times, error, error_at)
+SELECT d.id, at, 50, n % 7, 2, '{"50": 40, "60": 13}',
+       CASE WHEN n % 7 > 3 THEN 'HTTP 503' ELSE '' END, CASE WHEN n % 7 > 3 THEN at END
+FROM (SELECT id FROM destinations_destination ORDER BY id DESC LIMIT 300) d,
+     generate_series(0, 575) n,
+     LATERAL (SELECT date_bin('5 minutes', now(), 'epoch') - n * interval '5 minutes' AS at) s
+ON CONFLICT DO NOTHING;
+INSERT INTO dispatch_laneuse (org_id, variant, lane_id)
+SELECT (SELECT id FROM orgs_organization LIMIT 1), d.variant, l.id
+FROM bench_lane l JOIN actions_actiondefinition d ON d.id = l.definition_id ON CONFLICT DO NOTHING;
+INSERT INTO operations_lanesample
+  (lane_id, at, revision, running_limit, unsettled_limit, opened, reason)
+SELECT l.id, now() - n * interval '20 minutes', 1000 - n, 1 + n % 9, 4, 0, 'Answers are slower.'
+FROM bench_lane l, generate_series(0, 20) n
+"""
 
 
 @dataclass(frozen=True)
@@ -105,6 +123,7 @@ class Week:
         for part in range(PARTS):
             self._add_records(part)
         self._add_beside()
+        self.connection.execute(MEASURES)
         self._add_audit()
         self.connection.execute("VACUUM ANALYZE")
         self.connection.execute("CHECKPOINT")
@@ -146,7 +165,7 @@ class Week:
               SELECT id, status, created_at FROM dispatch_actionrecord ORDER BY id DESC LIMIT {KEPT}
             ), payload AS (
               INSERT INTO dispatch_actionpayload (record_id, input)
-              SELECT id, '{{"n": 1}}'::json FROM newest
+              SELECT id, '{{"n": 1}}'::json FROM newest ON CONFLICT DO NOTHING
             )
             INSERT INTO dispatch_actionevent (record_id, kind, status, attempt, created_at)
             SELECT id, 'accepted', 'queued', 0, created_at FROM newest
@@ -178,7 +197,7 @@ class Week:
 
 def fill(stack: Stack, sizes: Sizes) -> None:
     """From one action that Waybill stores, a week of them."""
-    targets.add_webhook(stack, "count", "http://127.0.0.1:9/")
+    targets.add_webhook(stack, "count", "http://127.0.0.1:9999/")
     stack.call("POST", "/v1/ingress/count", {"input": {"n": 1}})
     with stack.connect() as connection:
         Week(connection, sizes).fill()

@@ -48,6 +48,9 @@ TARGETS = {
     "import's memory": Target(300, at_least=False),
     "import's memory, late / early": Target(1.1, at_least=False),
     "sdk pull / target": Target(1),
+    "slowest page": Target(300, at_least=False),
+    "slowest statement of a page": Target(100, at_least=False),
+    "pages with too many statements": Target(0, at_least=False),
     "p95 beside 200 waiting / alone": Target(1.5, at_least=False),
 }
 UNITS = {
@@ -58,6 +61,9 @@ UNITS = {
     "idle latency p99": "ms",
     "statements": "for 1,000 deliveries",
     "statements without BEGIN and COMMIT": "for 1,000 deliveries",
+    "slowest page": "ms p95",
+    "slowest statement of a page": "ms at most",
+    "pages with too many statements": "",
     "memory": "MB at most (VmHWM)",
     "import's memory": "MB at most, both processes (VmHWM)",
 }
