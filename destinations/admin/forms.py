@@ -238,7 +238,9 @@ class CredentialForm(ServiceForm):
     type = forms.ChoiceField(choices=CredentialType.choices, widget=UnfoldAdminSelectWidget)
     new_secret = SecretField(label="secret")
     metadata = ObjectField(
-        required=False, help_text="Whatever you want to know of it. Everybody may read it."
+        initial=dict,
+        required=False,
+        help_text="Whatever you want to know of it. Everybody may read it.",
     )
 
     class Meta:

@@ -383,3 +383,13 @@ def test_a_deleted_credential_is_not_rotated(admin_client, acme):
         url_of(credential, "rotate_secret"), {"new_secret": json.dumps(BEARER)}
     )
     assert answer.status_code == 404
+
+
+def test_a_new_credential_is_saved_with_what_its_form_starts_with(admin_client, acme):
+    form = admin_client.get(ADD).context["adminform"].form
+    started = str(form["metadata"].value())
+
+    data = form_data(acme, "http_bearer", BEARER, metadata=started)
+
+    assert started == "{}"
+    assert admin_client.post(ADD, data).status_code == 302
