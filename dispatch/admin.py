@@ -19,13 +19,11 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from actions.models import ActionDefinition
 from config.errors import DomainError
 from destinations.admin.destinations import DestinationAdmin
 from destinations.kinds import is_pushed
 from destinations.models import Destination
 from dispatch import advice, services
-from dispatch.definition_admin import SentDefinitionAdmin
 from dispatch.lane_admin import LaneAdmin, LaneUseAdmin
 from dispatch.models import ActionRecord, Lane, LaneUse
 from orgs.viewers import viewer_of
@@ -162,6 +160,5 @@ class RecordAdmin(Window, LongTable):
         return self.change_view(request, object_id)
 
 
-admin.site.register(ActionDefinition, SentDefinitionAdmin)
 admin.site.register(Lane, LaneAdmin)
 admin.site.register(LaneUse, LaneUseAdmin)

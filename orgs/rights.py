@@ -83,6 +83,8 @@ _MORE: dict[str, tuple[str, ...]] = {
     "operations.view_bulkoperation": (f"GET {_BULK}/{{id}}", f"POST {_BULK}/preview"),
     "operations.add_bulkoperation": (f"POST {_BULK}/{{id}}/cancel",),
     "actions.view_actiondefinition": (
+        # Who may look at a definition sees where it leads.
+        f"GET {_DEFINITIONS}/{{id}}",
         f"POST {_DEFINITIONS}/check",
         *(
             f"GET {_DEFINITIONS}/{{id}}/{part}"

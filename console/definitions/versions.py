@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from actions import browsing
-from actions.consumer_admin import make_examples, make_page
 from actions.consumers import offers
 from actions.models import ActionDefinition, Compatibility, OpenContent
 from config.errors import DomainError
@@ -38,8 +37,8 @@ SHOWN_CHARACTERS = 100_000
 OFFERS = {
     "typescript": ("ts", offers.make_typescript),
     "python": ("py", offers.make_python),
-    "markdown": ("md", make_page),
-    "examples": ("json", make_examples),
+    "markdown": ("md", lambda definition: offers.draft_page(definition).finish().text),
+    "examples": ("json", lambda definition: write(offers.make_examples(definition))),
 }
 
 
@@ -100,7 +99,7 @@ def show_example(request: HttpRequest, definition_id: int) -> dict[str, Any]:
 
 @fragment("console/definitions/refused.html")
 def download(request: HttpRequest, definition_id: int, offer: str) -> HttpResponse | dict[str, Any]:
-    """Types, a page, or examples, as a file."""
+    """Types, a page, or examples, as a file; or why there are none."""
     definition = find(request, definition_id, operation=f"{READ}/{offer}").definition
     ending, make = OFFERS[offer]
     try:

@@ -13,7 +13,6 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from actions import services
-from actions.forms import tell
 from actions.models import ActionDefinition, Compatibility
 from actions.policies import Judgement
 from config import strictjson
@@ -168,7 +167,7 @@ def _review(
         "stored": judgement.place.stored,
         "outcome": rehearsal.outcome,
         "is_accepted": rehearsal.is_accepted,
-        "refused": [tell(fault) for fault in refused],
+        "refused": [_tell(fault) for fault in refused],
         "differences": differences.compare(old, asked["schema"]),
         "policy": Compatibility(judgement.place.terms.policy.value).label,
         "verdict": judgement.verdict.value if judgement.verdict else "",

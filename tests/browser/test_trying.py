@@ -11,6 +11,8 @@ from tests.browser import axe
 from tests.browser.conftest import Visiting
 from tests.browser.demo import Demo
 
+TOKEN = "never-to-be-seen-9f3a"
+
 
 @pytest.fixture
 def trying(console: Demo, visit: Visiting) -> Page:
@@ -47,16 +49,26 @@ def test_what_is_typed_as_json_is_in_the_form(trying: Page):
 
 
 def test_a_dry_run_shows_the_request_without_its_secrets(console: Demo, visit: Visiting):
-    page = visit("otto@acme.example").go(f"/admin/try/{console.definitions['send_email']}/")
+    api = console.acme
+    secret = {"label": "For trying", "type": "http_bearer", "secret": {"token": TOKEN}}
+    credential = api.data("PUT", "~/credentials", secret)
+    to = {"label": "For trying", "type": "webhook", "credential_id": credential["id"]}
+    config = {"url": console.receiver.url("/ok")}
+    destination = api.data("PUT", "~/destinations", to | {"config": config})
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    made = api.link("tried", schema, destination)
+    page = visit("otto@acme.example").go(f"/admin/try/{made['id']}/")
     expect(page.get_by_text("Valid.")).to_be_visible()
     page.get_by_label("Tags").fill("customer=42")
 
     page.get_by_role("button", name="Dry run").click()
 
     request = page.get_by_label("Request")
-    expect(request).to_contain_text("POST http")
-    expect(request).to_contain_text("x-arklow-actionid: 0")
+    for text in ("POST http", "x-arklow-actionid: 0", "authorization: "):
+        expect(request).to_contain_text(text)
     expect(page.get_by_text("nothing was stored or sent")).to_be_visible()
+    expect(page.get_by_text("The default link of tried v1 leads to For trying")).to_be_visible()
+    assert TOKEN not in page.content()
 
 
 def test_an_action_is_sent_and_followed_until_it_is_over(trying: Page):

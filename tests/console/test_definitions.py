@@ -8,9 +8,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from actions import browsing
+from actions import browsing, services
+from actions.consumers import python
 from actions.models import ActionDefinition, DefinitionName
 from operations.models import VersionUsage
+from tests.console.looking import staff_with
 from tests.factories import SCHEMA, make_definition, make_destination, make_member, make_sender
 
 pytestmark = pytest.mark.django_db
@@ -303,6 +305,52 @@ def test_only_who_may_approve_lifts_the_need_for_it(member, acme):
     change(member("admin"), made, "say")
     made.refresh_from_db()
     assert not made.requires_approval
+
+
+def test_a_version_does_not_go_before_it_is_deprecated(member, acme):
+    made = make_definition(acme, "orders")
+
+    (told,) = change(
+        member("editor"),
+        made,
+        "say",
+        deprecated_at="2026-03-01T12:00",
+        sunset_at="2026-02-01T12:00",
+    )
+
+    made.refresh_from_db()
+    assert "not before" in told
+    assert made.deprecated_at is None
+
+
+@pytest.mark.parametrize("may_approve", [False, True])
+def test_staff_lift_the_need_for_approval_only_where_they_may_approve(acme, may_approve):
+    made = make_definition(acme, "orders", requires_approval=True)
+    more = ["approve_actionrecord"] if may_approve else []
+    client = staff_with("view_actiondefinition", "change_actiondefinition", *more)
+
+    change(client, made, "say")
+
+    made.refresh_from_db()
+    assert made.requires_approval is not may_approve
+
+
+def test_who_may_approve_takes_a_name_that_needed_it(member, acme):
+    gone = make_definition(acme, "pay", requires_approval=True)
+    services.delete_definition(definition=gone)
+    made = make_definition(acme, "orders")
+
+    change(member("editor"), made, "alias", name="pay")
+    assert names_of(made) == []
+    change(member("admin"), made, "alias", name="pay")
+    assert names_of(made) == ["pay"]
+
+
+def test_why_there_are_no_types_is_said(member, acme, monkeypatch):
+    made = make_definition(acme, "orders")
+    monkeypatch.setattr(python.seats, "count", 0)
+
+    assert python.BUSY in read(member("viewer"), page_of(made, "python"))
 
 
 def test_a_version_is_deleted(member, acme):

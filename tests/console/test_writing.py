@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from actions import compatibility, policies
+from actions.compatibility import Report, Verdict
 from actions.models import ActionDefinition
 from tests.factories import SCHEMA, make_definition, make_member, make_record
 
@@ -221,6 +223,27 @@ def test_a_member_publishes_in_no_other_organization(editor, acme, globex):
     editor.post(PUBLISH, want(SCHEMA, org=globex.pk))
 
     assert ActionDefinition.objects.get().org == acme
+
+
+def test_what_cannot_be_told_is_published_where_that_is_ticked(editor, acme, monkeypatch):
+    make_definition(acme, "orders", compatibility="full")
+    report = Report(Verdict.INDETERMINATE)
+    monkeypatch.setattr(compatibility, "compare_apart", lambda *_, **__: report)
+
+    assert b'name="allow_indeterminate"' in editor.post(REVIEW, want(WIDER)).content
+    assert policies.UNTOLD in editor.post(PUBLISH, want(WIDER)).content.decode()
+    editor.post(PUBLISH, want(WIDER, allow_indeterminate="on"))
+
+    # Not chosen, the policy is as it was.
+    assert ActionDefinition.objects.get(version=2).compatibility == "full"
+
+
+def test_the_next_version_needs_approval_as_the_others_do(editor, acme):
+    make_definition(acme, "orders", requires_approval=True)
+
+    editor.post(PUBLISH, want(WIDER))
+
+    assert ActionDefinition.objects.get(version=2).requires_approval
 
 
 @pytest.mark.parametrize("permission", ["viewer", "operator"])

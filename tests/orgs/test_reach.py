@@ -7,7 +7,6 @@ import re
 import pytest
 from django.urls import reverse
 
-from actions.models import ActionDefinition, DefinitionDestination
 from agents.models import KeyTools
 from destinations.models import Credential, Destination
 from operations.models import BulkOperation
@@ -78,7 +77,6 @@ def test_no_row_says_whose_it_is_where_all_are_of_one(client, editor, webhook):
         ("destinations_destination_add", destination()),
         ("destinations_credential_add", {"label": "new", "type": "http_auth_headers"}),
         ("orgs_signingkey_add", {"label": "new"}),
-        ("actions_actiondefinition_add", {"variant": "new", "schema": "{}"}),
         ("agents_tool_add", {"variant": "new"}),
     ],
 )
@@ -105,33 +103,6 @@ def test_a_destination_takes_no_key_of_another_organization(client, editor, acme
             assert "valid choice" in str(answer.context["adminform"].form.errors[name])
     webhook.refresh_from_db()
     assert (webhook.credential_id, webhook.signing_key_id) == (None, None)
-
-
-def test_a_definition_leads_to_no_destination_of_another_organization(client, editor, acme, globex):
-    definition = factories.make_definition(acme)
-    theirs = factories.make_destination(globex, label="globex press")
-    page = url("actions_actiondefinition_change", definition.pk)
-    assert "globex press" not in client.get(page).text
-    data = {
-        **{f"links-{name}": value for name, value in (("TOTAL_FORMS", 1), ("INITIAL_FORMS", 0))},
-        "links-0-destination": theirs.pk,
-        "alias": "[]",
-        "compatibility": "none",
-        "open_content": "strict",
-    }
-
-    client.post(page, data)
-
-    assert not DefinitionDestination.objects.exists()
-
-
-def test_a_version_does_not_start_from_another_organizations(client, editor, globex):
-    theirs = factories.make_definition(globex, "send_letter")
-
-    page = client.get(url("actions_actiondefinition_add"), {"from": theirs.pk}).text
-
-    assert "send_letter" not in page
-    assert ActionDefinition.objects.count() == 1
 
 
 def test_a_bulk_operation_is_about_actions_of_the_organization(

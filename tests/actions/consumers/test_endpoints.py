@@ -11,7 +11,6 @@ from functools import partial
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from actions import contracts
 from actions.consumers import examples, offers, pages, python
@@ -290,31 +289,3 @@ def test_what_python_cannot_say_is_422(api, ship, monkeypatch):
 
     assert answer.status_code == 422
     assert codes(answer) == [("TYPES_UNAVAILABLE", None)]
-
-
-@pytest.mark.parametrize("offer", ["examples", "typescript", "python", "documentation"])
-def test_the_admin_shows_it(admin_client, ship, offer):
-    page = reverse("admin:actions_actiondefinition_change", args=[ship.pk])
-
-    shown = admin_client.get(
-        reverse(f"admin:actions_actiondefinition_show_{offer}", args=[ship.pk])
-    )
-
-    assert (shown.status_code, shown["Content-Type"]) == (200, "text/plain; charset=utf-8")
-    assert shown.content
-    assert shown.request["PATH_INFO"] in admin_client.get(page).content.decode()
-
-
-def test_the_admin_says_why_it_shows_nothing(admin_client, ship, monkeypatch):
-    monkeypatch.setattr(python.seats, "count", 0)
-    address = reverse("admin:actions_actiondefinition_show_python", args=[ship.pk])
-
-    shown = admin_client.get(address, follow=True)
-
-    assert python.BUSY in shown.content.decode()
-
-
-def test_the_admin_has_nothing_of_a_definition_that_is_not_there(admin_client, ship):
-    address = reverse("admin:actions_actiondefinition_show_python", args=[ship.pk + 1])
-
-    assert admin_client.get(address).status_code == 302
