@@ -31,24 +31,33 @@ _ADD = f"""
   ON CONFLICT (org_id, length, minute) DO UPDATE SET
     {_ADDED}, times = {histograms.merge_in_sql("m")}
 """  # noqa: S608 -- constants only
-_LENGTHS = f"CROSS JOIN (VALUES {', '.join(f'({length})' for length in LENGTHS)}) AS of(length)"
-_FLOOR = "date_bin(make_interval(mins => length), {}, 'epoch')"
+_LENGTHS = f"(VALUES {', '.join(f'({length})' for length in LENGTHS)}) AS of(length)"
+_FLOOR = "date_bin(make_interval(mins => length), moment, 'epoch')"
 _YOUNG = f"now() - interval '{KEPT_DAYS} days'"
-# Of the actions in a span of ids. All organizations together have the minutes without one.
+# Of the actions in a span of ids, which are few minutes. All organizations together have the
+# minutes without one.
 ADD_ACCEPTED = f"""
-of_minute AS (
-  SELECT r.org_id, length, {_FLOOR.format("r.created_at")} AS minute, count(*) AS accepted,
-    0 AS succeeded, 0 AS failed, 0 AS canceled, '{{}}'::jsonb AS times
-  FROM dispatch_actionrecord r {_LENGTHS}
+came AS (
+  SELECT r.org_id, date_bin('1 minute', r.created_at, 'epoch') AS moment, count(*) AS n
+  FROM dispatch_actionrecord r
   WHERE r.id > %(after)s AND r.id <= %(last)s AND r.created_at > {_YOUNG}
+  GROUP BY 1, 2
+), of_minute AS (
+  SELECT org_id, length, {_FLOOR} AS minute, sum(n) AS accepted,
+    0 AS succeeded, 0 AS failed, 0 AS canceled, '{{}}'::jsonb AS times
+  FROM came CROSS JOIN {_LENGTHS}
   GROUP BY GROUPING SETS ((1, 2, 3), (2, 3))
 ), by_minute AS ({_ADD})"""  # noqa: S608 -- constants only
 # Of what is over of the records that stand before it.
 ADD_ENDED = f"""
-ended AS (
-  SELECT r.org_id, length, {_FLOOR.format("r.completed_at")} AS minute, r.status,
+went AS (
+  SELECT r.org_id, date_bin('1 minute', r.completed_at, 'epoch') AS moment, r.status,
     {BUCKET} AS bucket, count(*) AS n
-  FROM record r {_LENGTHS} WHERE r.completed_at > {_YOUNG}
+  FROM record r WHERE r.completed_at > {_YOUNG}
+  GROUP BY 1, 2, 3, 4
+), ended AS (
+  SELECT org_id, length, {_FLOOR} AS minute, status, bucket, sum(n) AS n
+  FROM went CROSS JOIN {_LENGTHS}
   GROUP BY GROUPING SETS ((1, 2, 3, 4, 5), (2, 3, 4, 5))
 ), of_minute AS (
   SELECT org_id, length, minute, 0 AS accepted,
