@@ -72,6 +72,8 @@ def test_a_page_tells_all_of_an_action(admin_client, acme, webhook):
     for part in ("tenant=initech", "&quot;n&quot;: 1", "Accepted", "count v1", "Acme", "queued"):
         assert part in page
     assert reverse("admin:destinations_destination_change", args=[webhook.pk]) in page
+    assert reverse("console:definition", args=[record.definition_id]) in page
+    assert f"q=action+record+{record.pk}" in page
     assert "idempotency-key: " in page
 
 

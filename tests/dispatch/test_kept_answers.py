@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from django.db import connection
@@ -10,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from destinations import replies
-from destinations.outcomes import Outcome, Verdict
-from dispatch import retries, settlement
+from destinations.attempts import Attempt
+from destinations.kinds import mcp
+from destinations.mcp import line
+from destinations.outcomes import TAKEN, Outcome, Verdict
+from dispatch import answers, retries, settlement
 from dispatch.engine import dispatcher as dispatcher_module
 from dispatch.models import IN_FLIGHT, ActionPayload
 from operations import retention
@@ -172,3 +177,32 @@ def test_answers_go_with_what_was_handed_in(acme, definition):
             [old.pk],
         )
         assert cursor.fetchone() == (0,)
+
+
+def test_a_direct_call_keeps_the_answer_that_fails_it(record):
+    said = Outcome(Verdict.ACK, status=200, answer=b'{"error": "No"}', reply=REPLY)
+
+    ending = answers.end(record.pk, said)
+
+    assert (ending.status, ending.answer) == ("failed", REPLY)
+    assert answers.end(record.pk, replace(said, answer=b"{}")).answer is None
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_what_has_succeeded_keeps_no_answer(verdict):
+    ending = retries.end_attempt(1, 0, 0, Outcome(verdict, reply=REPLY))
+
+    assert (ending.answer is None) == (verdict in TAKEN)
+
+
+@pytest.mark.parametrize(("said", "kept"), [("isError", True), ("fine", False)])
+def test_a_tool_that_fails_keeps_its_answer(said, kept):
+    attempt = Attempt(1, 0, 0, "mcp", {}, b"{}", ends=0.0)
+    message = {"result": {"content": [], said: True}}
+    reply = line.Reply(200, {"content-type": "application/json"}, b'{"a":1}', message)
+
+    outcome = mcp._tell(attempt, reply, reply.judge())
+
+    assert (outcome.reply is not None) == kept
+    if kept:
+        assert outcome.reply["body"] == '{"a":1}'

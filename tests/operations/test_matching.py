@@ -241,3 +241,36 @@ def test_counting_stops_when_a_caller_would_wait_too_long(acme, definition, monk
     count = aim.count(aim.whole_span())
 
     assert (count.number, count.exact) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "finds"),
+    [
+        ({"error": "http 50"}, [0, 1]),
+        ({"error": "%"}, []),
+        ({"destination_label": "webhook 0"}, [0, 1, 2]),
+        ({"destination_label": "nowhere"}, []),
+        ({"destination_label": "webhook 0", "error": "503"}, [1]),
+    ],
+)
+def test_what_errors_say_and_labels_narrow(acme, globex, definition, asked, finds):
+    factories.make_definition(globex, to=factories.make_destination(globex, label="webhook 0"))
+    factories.move(make_over(globex), error_message="HTTP 500")
+    said = ("HTTP 500", "http 503", "")
+    made = [factories.move(make_over(acme), error_message=error).pk for error in said]
+    aim = read_aim(acme.pk, "replay", asked)
+
+    assert aim.count(aim.whole_span()).ids == [made[number] for number in finds]
+
+
+def test_ids_are_those_actions_of_the_organization_and_no_others(acme, globex, definition):
+    factories.make_definition(globex, to=factories.make_destination(globex))
+    other = make_over(globex)
+    made = [make_over(acme).pk for _ in range(3)]
+    still_open = factories.make_record(acme)
+    ids = [str(one) for one in (other.pk, made[0], made[2], still_open.pk, 10**30)]
+
+    aim = read_aim(acme.pk, "replay", {"ids": ids})
+    assert aim.count(aim.whole_span()).ids == [made[0], made[2]]
+    aim = read_aim(acme.pk, "cancel", {"ids": ids})
+    assert aim.count(aim.whole_span()).ids == [still_open.pk]
