@@ -83,6 +83,12 @@ class Row:
     width: float
 
     @property
+    def text(self) -> str:
+        """All of it in a line."""
+        values = ", ".join(f"{name} {value}" for name, value in self.named)
+        return f"{self.at:%H:%M} UTC: {values}"
+
+    @property
     def values(self) -> list[str]:
         """The values alone."""
         return [value for _, value in self.named]
