@@ -58,6 +58,7 @@ def fill_in(demo: Demo, pattern: URLPattern) -> dict[str, Any]:
     known = {
         "record_id": demo.records[DECIDED.get(str(pattern.name), "retried")],
         "pk": demo.destinations["Warehouse"],
+        "destination_id": demo.destinations["Warehouse"],
         "definition_id": demo.definitions["orders.created"],
     }
     return {name: known[name] for name in pattern.pattern.converters}
