@@ -102,7 +102,8 @@ def _name_records(ids: tuple[int, ...], viewer: Viewer) -> dict[str, str]:
 
 def _name_variant(search: Search, viewer: Viewer) -> dict[str, str]:
     """The variant that an organization means by the name, which may be an alias."""
-    rows = viewer.narrow(ActionDefinition.objects.filter(pk__in=search.filter.definition_ids))
+    ids = search.filter.definition_ids or ()
+    rows = viewer.narrow(ActionDefinition.objects.filter(pk__in=ids))
     found = set(rows.order_by().values_list("org_id", "variant").distinct())
     if not found:
         raise _NotPossibleError(NOTHING_FOUND)

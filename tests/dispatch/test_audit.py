@@ -73,9 +73,9 @@ def test_what_is_done_in_the_admin_is_told_with_the_person(
     admin_client, admin_user, acme, definition, verb
 ):
     record = prepare(acme, verb)
-    url = reverse(f"admin:dispatch_actionrecord_{verb}", args=[record.pk])
+    url = reverse(f"console:record_{verb}", args=[record.pk])
 
-    admin_client.post(url, {"_form_submitted": "True", "reason": REASON})
+    admin_client.post(url, {"reason": REASON})
 
     (entry,) = entries()
     check(entry, record, verb)
@@ -84,19 +84,6 @@ def test_what_is_done_in_the_admin_is_told_with_the_person(
     assert entry.path == f"POST {url}"
     page = admin_client.get(reverse("admin:orgs_auditentry_changelist")).content.decode()
     assert f"action record {record.pk}" in page
-
-
-@pytest.mark.parametrize(("verb", "status"), [("cancel", "queued"), ("replay", "failed")])
-def test_each_of_those_that_are_selected_in_the_admin_is_told(
-    admin_client, acme, definition, verb, status
-):
-    records = [prepare(acme, verb) for _ in range(2)]
-    chosen = {"action": f"{verb}_selected", "_selected_action": [one.pk for one in records]}
-
-    admin_client.post(reverse("admin:dispatch_actionrecord_changelist"), chosen)
-
-    told = entries().values_list("row_id", flat=True)
-    assert sorted(told) == sorted(str(one.pk) for one in records)
 
 
 @every_way
