@@ -56,7 +56,7 @@ class TheirOrg(forms.ModelChoiceField):
         return False
 
 
-def narrow_form(form: type[forms.BaseForm], viewer: Viewer) -> None:
+def narrow_form(form: Any, viewer: Viewer) -> None:
     """Have the fields of a form, made for one request, offer only what is in reach."""
     for name, field in form.base_fields.items():
         if name == ORG and viewer.org is not None:
