@@ -135,6 +135,9 @@ class DestinationForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            # It never changes, and no page of a row asks for it.
+            self.fields.pop("type", None)
         kind = self.instance.type or self.data.get("type") or self.get_initial_type()
         self.draw_config(kind if kind in KINDS else Kind.WEBHOOK)
 
@@ -250,6 +253,8 @@ class CredentialForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         first = CredentialType.HTTP_AUTH_HEADERS
+        if self.instance.pk is not None:
+            self.fields.pop("type", None)
         kind = self.instance.type or self.data.get("type") or self.initial.setdefault("type", first)
         secret = cast(SecretField, self.fields["new_secret"])
         secret.draw_type(kind if kind in SHAPES else first)

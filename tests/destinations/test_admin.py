@@ -216,6 +216,16 @@ def test_a_change_keeps_the_type_and_what_the_form_does_not_draw(admin_client, a
     assert sqs.config == {"queue_url": KINDS["aws_sqs"].EXAMPLE["queue_url"], "role": "kept"}
 
 
+def test_a_change_needs_no_more_than_the_page_asks_for(admin_client, acme):
+    mine = factories.make_destination(acme)
+    data = form_data(acme, label="moved")
+    del data["org"], data["type"]
+
+    assert admin_client.post(change_url(mine), data).status_code == 302
+    mine.refresh_from_db()
+    assert mine.label == "moved"
+
+
 def test_a_change_that_the_service_refuses_is_shown(admin_client, acme):
     factories.make_destination(acme, label="taken")
     mine = factories.make_destination(acme, label="mine")

@@ -210,6 +210,15 @@ def test_a_secret_that_is_typed_replaces_the_one_there_was(admin_client, acme, b
     assert encryption.decrypt(bearer.secret) == {"token": "another"}
 
 
+def test_a_change_needs_no_more_than_the_page_asks_for(admin_client, acme, bearer):
+    data = form_data(acme, "http_bearer", {"token": "another"})
+    del data["org"], data["type"]
+
+    assert admin_client.post(url_of(bearer), data).status_code == 302
+    bearer.refresh_from_db()
+    assert encryption.decrypt(bearer.secret) == {"token": "another"}
+
+
 def test_no_page_shows_a_secret(admin_client, acme, bearer):
     admin_client.post(url_of(bearer), form_data(acme, "http_bearer", {"token": f"{PLANTED}2"}))
     bearer.refresh_from_db()
