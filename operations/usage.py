@@ -188,8 +188,8 @@ def read_versions(*, org_id: int, variant: str, days: Sequence[date]) -> dict[in
     """
     rows = VersionUsage.objects.filter(org_id=org_id, variant=variant, day__in=days)
     sums = {f"all_{name}": Sum(name) for name in COUNTS}
-    found = rows.order_by("version").values("version").annotate(**sums)
-    return {one["version"]: {name: one[f"all_{name}"] for name in COUNTS} for one in found}
+    found = rows.order_by("version").values_list("version").annotate(**sums)
+    return {version: dict(zip(COUNTS, counts, strict=True)) for version, *counts in found}
 
 
 @transaction.atomic

@@ -51,7 +51,7 @@ def show_findings(request: HttpRequest, definition_id: int) -> dict[str, Any]:
     """Which payloads one of the two versions takes and the other does not; it takes a while."""
     found = find(request, definition_id, operation=CHECK)
     old, new = _find_pair(request, found)
-    content = OpenContent(found.definition.variant_open_content)
+    content = OpenContent(found.open_content)
     return judge_pair(old.org_id, old.read_schema(), new.read_schema(), content)
 
 

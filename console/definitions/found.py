@@ -27,10 +27,12 @@ APPROVE = "POST /v1/orgs/{org_id}/actions/records/{id}/approve"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A definition, and who looks at it."""
+    """A definition, with the policy of its variant, and who looks at it."""
 
     viewer: Viewer
     definition: ActionDefinition
+    compatibility: str
+    open_content: str
 
 
 def find(request: HttpRequest, definition_id: int, *, operation: str = READ) -> Found:
@@ -44,7 +46,8 @@ def find(request: HttpRequest, definition_id: int, *, operation: str = READ) -> 
     definition = viewer.narrow(rows).filter(pk=definition_id).first()
     if definition is None:
         raise Http404
-    return Found(viewer, definition)
+    compatibility, open_content = (getattr(definition, f"variant_{one}") for one in services.POLICY)
+    return Found(viewer, definition, compatibility, open_content)
 
 
 def held_by(viewer: Viewer) -> tuple[Permission, ...]:

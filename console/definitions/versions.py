@@ -69,7 +69,7 @@ def show_version(request: HttpRequest, definition_id: int) -> dict[str, Any]:
         "links": links,
         "linkable": _list_linkable(definition, links) if is_live and viewer.may(LINK) else [],
         "senders": Sender.objects.of_definition(definition.pk)[:MOST_SENDERS],
-        "policy": Compatibility(definition.variant_compatibility).label,
+        "policy": Compatibility(found.compatibility).label,
         "days": DAYS,
         "compatibilities": Compatibility.choices,
         "open_contents": OpenContent.values,

@@ -57,7 +57,7 @@ def make(wanted: Wanted) -> Plan:
     if not isinstance(judged, Routed):
         return Plan(faults=judged)
     route = judged.route
-    destination = Destination.objects.filter(pk=route.destination_id).first()
+    destination = _find_destination(route)
     steps = _tell_steps(wanted, route, destination)
     if destination is None or route.is_sink or not kinds.is_pushed(destination.type):
         why_not = PULLED if route.kind == Kind.SDK else KEPT
@@ -67,6 +67,12 @@ def make(wanted: Wanted) -> Plan:
     except DomainError as error:
         return Plan((), route, destination, steps, why_not=str(error))
     return Plan((), route, destination, steps, request)
+
+
+def _find_destination(route: Route) -> Destination | None:
+    if route.destination_id is None:
+        return None
+    return Destination.objects.filter(pk=route.destination_id).first()
 
 
 def _tell_steps(wanted: Wanted, route: Route, destination: Destination | None) -> list[str]:
