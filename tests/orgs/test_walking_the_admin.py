@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib import admin
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from orgs import permissions
 from orgs.models import Membership, Organization, Permission, User
@@ -208,7 +208,7 @@ def test_staff_see_the_rows_of_all(admin_client, everything, address):
         answer = admin_client.get(address.path)
         if answer.status_code == 302:
             # The console has a list of its own.
-            assert answer.url.startswith(reverse("console:records"))
+            assert resolve(answer.url).namespaces == ["console"]
             return
         ids = {one.pk for one in answer.context["cl"].queryset}
         made = [rows[address.model] for rows, _ in everything]
