@@ -206,6 +206,9 @@ def fill(stack: Stack, sizes: Sizes) -> None:
 
 COUNT_USAGE = """
 from threading import Event
+from dispatch.models import ActionRecord
 from operations import usage
-usage.roll_up(Event().is_set)
+newest = ActionRecord.objects.latest("id").pk
+while usage.find_counted() < newest or usage.UsageProgress.objects.get(pk=1).next_slice:
+    usage.roll_up(Event().is_set)
 """

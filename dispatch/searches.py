@@ -67,9 +67,10 @@ class _Walk:
         if self.is_upwards:
             self.order, self.beyond, self.within = ("id", "id__gt", "id__lte")
         self.rows = asked.narrow_ids(asked.index(rows)).order_by(self.order)
-        self.found: list[ActionRecord] = []
+        # By their ids: joined to all that match, what is shown of them would take far longer.
+        self.found: list[int] = []
         # How far it has been looked, where there is more.
-        self.end: tuple[int, datetime] | None = None
+        self.end: int | None = None
 
     @property
     def has_more(self) -> bool:
@@ -84,37 +85,52 @@ class _Walk:
             rows = self.rows if start is None else self.rows.filter(**{self.beyond: start})
             self.end = self._find_end(rows)
             if self.end is not None:
-                rows = rows.filter(**{self.within: self.end[0]})
-            found = self.asked.narrow(rows).select_related("definition", "destination", "org")
-            self.found += found.only(*SHOWN)[: PAGE + 1 - len(self.found)]
+                rows = rows.filter(**{self.within: self.end})
+            found = self.asked.narrow(rows).values_list("pk", flat=True)
+            self.found += found[: PAGE + 1 - len(self.found)]
             if self.has_more or self.end is None or time.monotonic() > until:
                 return
-            start = self.end[0]
+            start = self.end
 
-    def _find_end(self, rows: ActionRecordQuerySet) -> tuple[int, datetime] | None:
-        """The last row of a window; None where that is the last of all, or no window is needed."""
+    def _find_end(self, rows: ActionRecordQuerySet) -> int | None:
+        """The last id of a window; None where that is the last of all, or no window is needed.
+
+        Nothing but ids is asked for: an index has them, and no row is read.
+        """
         if self.asked.is_empty or self.asked.record_ids is not None:
             return None
-        ends = rows.values_list("id", "created_at")[WINDOW - 1 : WINDOW]
+        ends = rows.values_list("id", flat=True)[WINDOW - 1 : WINDOW]
         return next(iter(ends), None)
+
+    def _read_found(self) -> list[ActionRecord]:
+        """What is shown of those that were found, the newest first."""
+        if not self.found:
+            return []
+        rows = ActionRecord.objects.filter(pk__in=self.found[:PAGE]).order_by("-id")
+        return list(rows.select_related("definition", "destination", "org").only(*SHOWN))
+
+    def _read_moment(self, record_id: int) -> datetime | None:
+        """When the action was accepted at which looking has stopped."""
+        moments = ActionRecord.objects.filter(pk=record_id).values_list("created_at", flat=True)
+        return moments.first()
 
     def page(self) -> Page:
         """The page downwards."""
-        records = self.found[:PAGE]
+        records = self._read_found()
         newer = records[0].pk if records and self.place.below is not None else None
         if self.has_more:
             return Page(records, records[-1].pk, newer)
         if self.end is None:
             return Page(records, None, newer)
-        return Page(records, self.end[0], newer, self.end[1])
+        return Page(records, self.end, newer, self._read_moment(self.end))
 
     def turn(self) -> Page:
         """The page upwards, shown downwards as well; what is below it is known to be there."""
-        records = self.found[:PAGE][::-1]
+        records = self._read_found()
         above = self.place.above or 0
         older = records[-1].pk if records else above + 1
         if self.has_more:
             return Page(records, older, records[0].pk)
         if self.end is None:
             return Page(records, older, None)
-        return Page(records, older, self.end[0], self.end[1])
+        return Page(records, older, self.end, self._read_moment(self.end))

@@ -139,3 +139,49 @@ def mend(page: Page, url: str) -> None:
     dialog.get_by_role("button", name="Send it").click()
     expect(dialog).to_contain_text("200")
     dialog.get_by_role("button", name="Close").click()
+
+
+def give_up(page: Page, action: str) -> None:
+    """What waits for its next attempt is canceled, so that all of it can be sent at once."""
+    page.goto(page.url.split("/admin/")[0] + f"/admin/records/{action}/")
+    page.get_by_role("link", name="Cancel it").click()
+    reason = page.get_by_label("Reason")
+    if reason.count():
+        reason.fill("It is replayed with the others.")
+    page.locator(".wb-page").get_by_role("button", name="Cancel").first.click()
+    expect(page.get_by_text("canceled").first).to_be_visible()
+
+
+def replay_in_bulk(page: Page) -> None:
+    """All of the variant, after a look at how many those are; its bar goes on by itself."""
+    page.goto(page.url.split("/admin/")[0] + "/admin/records/?variant=parcels.sorted")
+    page.get_by_role("link", name="Replay all").click()
+    page.get_by_label("Reason").fill("The sorting hall has moved.")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("Replay 1 action of Acme?")).to_be_visible()
+    page.get_by_role("button", name="Replay them").click()
+    expect(page.get_by_role("progressbar")).to_have_attribute(
+        "aria-valuenow", re.compile("^100"), timeout=RETRIED_MS
+    )
+    expect(page.get_by_text("1 done of 1 found")).to_be_visible()
+
+
+def see_it_delivered(console: Demo, page: Page) -> None:
+    """The replay has arrived where the destination leads now."""
+    page.goto(page.url.split("/admin/")[0] + "/admin/records/?variant=parcels.sorted")
+    page.locator(".wb-table tbody a").first.click()
+    expect(page.get_by_text("succeeded").first).to_be_visible(timeout=RETRIED_MS)
+    replay = re.search(r"/records/(\d+)/", page.url)
+    assert replay
+    (delivery,) = console.receiver.of(replay[1])
+    assert (delivery.path, delivery.attempt) == ("/ok", 0)
+    assert b"B 12" in delivery.body
+
+
+def rotate_a_key(page: Page) -> None:
+    """The signing key gets another secret, in two clicks, and shows it once."""
+    page.get_by_role("link", name="Signing keys").click()
+    page.locator("#result_list a[href*='/change/']").first.click()
+    page.get_by_role("link", name="Rotate").click()
+    page.get_by_role("button", name="Rotate").click()
+    expect(page.locator("#secret")).to_have_text(re.compile("^whsec_"))
