@@ -176,11 +176,15 @@ for (const root of document.querySelectorAll("[data-two-ways]")) {
     if (root.dataset.judged !== "no") return;
     event.preventDefault();
     const { submitter } = event;
-    ways.settle().then(() => ways.outer.requestSubmit(submitter?.disabled ? null : submitter));
+    ways.settle().then(() => {
+      if (!submitter?.disabled) ways.outer.requestSubmit(submitter);
+    });
   });
   document.body.addEventListener("htmx:confirm", (event) => {
     if (!event.detail.elt.matches("[data-after-judging]") || root.dataset.judged !== "no") return;
     event.preventDefault();
-    ways.settle().then(() => event.detail.issueRequest(true));
+    ways.settle().then(() => {
+      if (!event.detail.elt.disabled) event.detail.issueRequest(true);
+    });
   });
 }
