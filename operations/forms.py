@@ -65,10 +65,10 @@ class BulkForm(ServiceForm):
         schema=TAGS, required=False, help_text="Those that an action has at least."
     )
     created_after = forms.SplitDateTimeField(
-        label="Accepted from", required=False, widget=UnfoldAdminSplitDateTimeWidget
+        label="Accepted from (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget
     )
     created_before = forms.SplitDateTimeField(
-        label="Accepted before", required=False, widget=UnfoldAdminSplitDateTimeWidget
+        label="Accepted before (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget
     )
     after_id = forms.CharField(
         label="After id",

@@ -251,6 +251,7 @@ def test_what_is_wrong_is_told_at_its_field_and_finds_nothing(admin_client, reco
     answer = admin_client.get(LIST, query)
 
     assert told in answer.content.decode()
+    assert "This cannot be searched for" in answer.content.decode()
     assert 'aria-invalid="true"' in answer.content.decode()
     assert list(answer.context["records"]) == []
 
