@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from config import histograms
 from dispatch.models import ActionRecord
-from operations import measures, usage
+from operations import measures, retention, usage
 from operations.models import Minute
 from tests import factories
 from tests.factories import make_record, move
@@ -236,3 +236,16 @@ def test_it_is_one_query(acme, record, django_assert_num_queries):
     usage.roll_up(never)
     with django_assert_num_queries(1):
         measures.read(acme.pk, DAY)
+
+
+def test_what_is_deleted_before_it_was_counted_as_over_is_counted(acme, record):
+    usage.roll_up(never)
+    acme.history_days = acme.payload_days = 1
+    acme.save()
+    move(record, status="failed", completed_at=ago(hours=47), created_at=ago(hours=48))
+
+    retention.delete_history(never)
+
+    assert not ActionRecord.objects.exists()
+    assert sum(Minute.objects.filter(length=1, org=acme).values_list("failed", flat=True)) == 1
+    assert sum(Minute.objects.filter(length=15, org=None).values_list("failed", flat=True)) == 1
