@@ -60,7 +60,6 @@ def fill_in(demo: Demo, pattern: URLPattern) -> dict[str, Any]:
         "pk": demo.destinations["Warehouse"],
         "destination_id": demo.destinations["Warehouse"],
         "definition_id": demo.definitions["orders.created"],
-        "destination_id": demo.destinations["Orders API"],
     }
     return {name: known[name] for name in pattern.pattern.converters}
 
