@@ -161,10 +161,14 @@ def read(org_id: int | None, window: Window) -> Course:
         cursor.execute(statement, asked)
         rows = cursor.fetchall()
     steps = [
-        Step(at, *counts, {int(bucket): n for bucket, n in orjson.loads(times).items()})
-        for at, *counts, times in (row[:6] for row in rows)
+        Step(at, accepted, succeeded, failed, canceled, _read_times(times))
+        for at, accepted, succeeded, failed, canceled, times in (row[:6] for row in rows)
     ]
     return Course(window, steps, *rows[-1][6:])
+
+
+def _read_times(text: str) -> dict[int, int]:
+    return {int(bucket): number for bucket, number in orjson.loads(text).items()}
 
 
 def delete_old(stop: Stop) -> Report:
