@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import demo
+from tests.browser import axe, demo
 from tests.browser.conftest import Visiting
 from tests.browser.demo import Demo
 
@@ -26,6 +26,7 @@ def test_a_member_switches_between_their_organizations(visit: Visiting):
     expect(page.get_by_text("Globex press")).to_have_count(0)
 
     switcher(page).locator("summary").click()
+    assert axe.find_faults(page) == []
     switcher(page).get_by_role("button", name="Globex").click()
 
     expect(page.get_by_role("link", name="Globex press")).to_be_visible()
@@ -63,6 +64,7 @@ def test_staff_find_an_organization_and_look_at_it_alone(visit: Visiting):
     expect(switcher(page).get_by_role("button", name="Acme")).to_be_visible()
     switcher(page).get_by_label("Find an organization").press_sequentially("glob")
     expect(switcher(page).get_by_role("button", name="Acme")).to_have_count(0)
+    assert axe.find_faults(page) == []
 
     switcher(page).get_by_role("button", name="Globex").click()
 
@@ -81,6 +83,7 @@ def test_a_key_is_made_and_its_secret_copied(visit: Visiting, console: Demo):
 
     secret = page.locator(SECRET).inner_text()
     assert re.fullmatch("api_[0-9a-f]{40}", secret)
+    assert axe.find_faults(page) == []
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == secret
@@ -102,10 +105,31 @@ def test_a_signing_key_is_rotated_in_two_clicks(visit: Visiting):
 
     expect(page.locator(SECRET)).to_have_text(re.compile("^whsec_"))
     assert page.locator(SECRET).inner_text() != first
+    assert axe.find_faults(page) == []
     # There is nothing left there to rotate once more by.
     expect(page.locator("#dialog").get_by_role("button", name="Rotate")).to_have_count(0)
     page.get_by_role("link", name="I have it: go on").click()
     expect(page.locator("body")).to_contain_text("both sign")
+
+
+def test_a_credentials_secret_is_rotated_in_two_clicks(visit: Visiting):
+    one = visit(BEA)
+    page = one.go("/admin/destinations/credential/add/")
+    page.get_by_label("Label").fill("door")
+    page.locator("#id_type").select_option("http_bearer")
+    page.get_by_label("Token").fill("the-first-token")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.locator("#result_list").get_by_role("link", name="door").click()
+
+    page.get_by_role("link", name=re.compile("Rotate the secret")).click()
+    expect(page.locator("body")).to_contain_text("What you type becomes version 2")
+    assert axe.find_faults(page) == []
+    assert "the-first-token" not in page.content()
+    page.get_by_label("Token").fill("another-token")
+    page.get_by_role("button", name="Rotate the secret").click()
+
+    expect(page.locator("body")).to_contain_text("that start from now on use version 2")
+    assert "another-token" not in page.content()
 
 
 def test_a_member_is_invited_and_comes_in_by_the_link(visit: Visiting):
