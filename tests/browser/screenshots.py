@@ -62,6 +62,7 @@ def take_all(
 def take(visit: Visit, path: str) -> bytes:
     """A picture of a page, from its top."""
     page = visit.go(path)
+    page.wait_for_load_state("networkidle")
     page.wait_for_timeout(SETTLED_MS)
     # As high as the page is, so that what sticks to the window's edge is not in the middle.
     size = page.viewport_size
@@ -71,8 +72,14 @@ def take(visit: Visit, path: str) -> bytes:
     shot = page.screenshot(animations="disabled")
     page.set_viewport_size(size)
     kept = io.BytesIO()
-    picture = Image.open(io.BytesIO(shot)).convert("RGB")
-    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        kept, "PNG", optimize=True
-    )
+    make_small(Image.open(io.BytesIO(shot)).convert("RGB")).save(kept, "PNG", optimize=True)
     return kept.getvalue()
+
+
+def make_small(picture: Image.Image) -> Image.Image:
+    """The same with the colours that it has most of; the few pixels of others get the nearest."""
+    counted = picture.getcolors(picture.width * picture.height) or []
+    colours = [colour for _, colour in sorted(counted, reverse=True)[:COLOURS]]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for colour in colours for part in colour])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visiting
+from tests.browser.demo import Demo
 
 DARK = re.compile(r"\bdark\b")
 
@@ -38,12 +40,55 @@ def test_a_slash_goes_to_the_search_of_the_page(visit: Visiting):
     assert page.url.endswith("/admin/orgs/user/"), "what is typed is not a command"
 
 
-def test_g_and_h_lead_home(visit: Visiting):
+def test_a_page_without_a_search_leads_to_that_of_the_records(visit: Visiting):
+    page = visit().go("/admin/")
+    page.keyboard.press("/")
+
+    page.wait_for_url("**/admin/records/#search")
+    expect(page.locator("[data-search]")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [("h", ""), ("d", "definitions/"), ("r", "records/"), ("l", "health/"), ("t", "try/")],
+)
+def test_two_keys_lead_to_each_page(visit: Visiting, key: str, path: str):
     page = visit().go("/admin/orgs/user/")
     page.keyboard.press("g")
-    page.keyboard.press("h")
+    page.keyboard.press(key)
 
-    page.wait_for_url("**/admin/")
+    page.wait_for_url(f"**/admin/{path}")
+    expect(page.locator("#nav-sidebar-apps a.active")).to_have_attribute("href", f"/admin/{path}")
+
+
+@pytest.mark.parametrize("path", ["/admin/records/", "/admin/destinations/destination/"])
+def test_times_are_of_the_viewers_zone_and_exact_on_hover(visit: Visiting, path: str):
+    time = visit(timezone_id="Asia/Kolkata").go(path).locator("main time, #main time").first
+
+    exact = datetime.fromisoformat(str(time.get_attribute("datetime")))
+    told = datetime.fromisoformat(time.inner_text())
+    assert told - exact.replace(tzinfo=None, microsecond=0) == timedelta(hours=5, minutes=30)
+    assert re.fullmatch(r"[-\d]{10} [:.\d]{8,12} UTC", str(time.get_attribute("title")))
+
+
+def test_a_page_that_looks_for_news_leads_to_the_login_when_the_session_is_over(
+    console: Demo, visit: Visiting
+):
+    page = visit().go(f"/admin/records/{console.records['ack_wait']}/")
+    page.context.clear_cookies()
+
+    page.wait_for_url("**/accounts/login/**")
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_what_a_page_asks_for_by_itself_is_told_apart_from_what_a_person_does(
+    console: Demo, visit: Visiting
+):
+    one = visit()
+    with one.page.expect_request("**/timeline*") as asked:
+        one.go(f"/admin/records/{console.records['ack_wait']}/")
+
+    assert asked.value.headers["x-waybill-poll"] == "1"
 
 
 def test_a_key_that_leads_nowhere_ends_what_g_began(visit: Visiting):

@@ -15,6 +15,8 @@ from tests.browser.demo import ADMIN, Demo
 VIEWERS = {"leave_org": "vera@acme.example"}
 # Which action a page is about, where it is not one that is being retried.
 DECIDED = {"record_approve": "held", "record_deny": "held", "record_replay": "failed"}
+# Tables that lead to pages of the console.
+OF_THE_CONSOLE = ("actions.actiondefinition", "dispatch.actionrecord")
 # What is opened, and answered with something else than a page.
 NO_PAGES = ("record_input", "record_result", "record_bulk")
 
@@ -69,5 +71,9 @@ def list_pictured(demo: Demo) -> dict[str, str]:
     change = reverse(
         "admin:destinations_destination_change", args=[demo.destinations["Orders API"]]
     )
-    tables = {f"table-{label}": path for label, path in list_tables().items()}
+    tables = {
+        f"table-{label}": path
+        for label, path in list_tables().items()
+        if label not in OF_THE_CONSOLE
+    }
     return tables | {"destination-form": change}
