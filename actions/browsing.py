@@ -22,17 +22,20 @@ MOST_VERSIONS = 20
 MOST_ALIASES = 20
 # Behind all text of one beginning: no character comes after it.
 LAST = "\U0010ffff"
-# What begins with a text stands from it on, and before the last that could.
+# What begins with a text stands from it on, and before the last that could. Each limit is one of
+# the index by itself: where a pair of columns is compared with a pair, a plan for any values may
+# read all of it for each organization.
 _OF_ONE = """
 SELECT n.org_id, n.name, n.variant, n.kind FROM actions_definitionname n
 WHERE n.org_id = {org}
-  AND (n.org_id, n.name COLLATE "C") > (%(after_org)s, %(after)s COLLATE "C")
-  AND n.name COLLATE "C" >= %(begins)s COLLATE "C"
-  AND n.name COLLATE "C" <= %(ends)s COLLATE "C"
-  AND (n.kind = 'variant' OR %(begins)s <> '')
+  AND n.name COLLATE "C" >
+    CASE WHEN {org} = %(after_org)s THEN %(after)s::text ELSE '' END COLLATE "C"
+  AND n.name COLLATE "C" >= %(begins)s::text COLLATE "C"
+  AND n.name COLLATE "C" <= %(ends)s::text COLLATE "C"
+  AND (n.kind = 'variant' OR %(begins)s::text <> '')
 ORDER BY n.org_id, n.name COLLATE "C" LIMIT %(most)s
 """
-OF_ONE = _OF_ONE.format(org="%(org)s")  # of an organization, or of each that there is
+OF_ONE = _OF_ONE.format(org="%(org)s::bigint")
 OF_ALL = f"""
 SELECT n.* FROM (
   SELECT id FROM orgs_organization WHERE id >= %(after_org)s ORDER BY id
