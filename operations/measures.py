@@ -23,7 +23,7 @@ from operations.chores import Report, Stop
 from operations.minutes import ENDS
 
 # What is not counted yet is looked through up to so many actions.
-LOOKED_THROUGH = 20_000
+LOOKED_THROUGH = 10_000
 # The worker counts every minute.
 LATE = timedelta(minutes=3)
 _COUNTS = ("accepted", *ENDS)

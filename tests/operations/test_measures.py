@@ -126,8 +126,8 @@ def test_steps_are_without_gaps_and_end_with_the_present_one(acme):
 
 
 def test_more_than_can_be_looked_through_is_told_of(acme, definition, monkeypatch):
-    monkeypatch.setattr(measures, "READ_ALL", measures.READ_ALL.replace("20000", "2"))
-    monkeypatch.setattr(measures, "READ_ALL", measures.READ_ALL.replace("LIMIT 20001", "LIMIT 3"))
+    monkeypatch.setattr(measures, "READ_ALL", measures.READ_ALL.replace("10000", "2"))
+    monkeypatch.setattr(measures, "READ_ALL", measures.READ_ALL.replace("LIMIT 10001", "LIMIT 3"))
     make_record(acme)
     assert not measures.read(None, HOUR).is_behind
     for _ in range(3):
