@@ -16,7 +16,7 @@ from django.utils import timezone
 from console import attention, charts
 from console.charts import Chart, Series, Spark, tell_share
 from console.health import READS, Health, judge, make_series
-from console.pages import fragment, page
+from console.pages import fragment, page, read_text
 from destinations import kinds, soundings
 from destinations.admin.trials import TrialFields
 from destinations.models import Destination
@@ -189,7 +189,7 @@ def find_errors(steps: list[Step]) -> list[Step]:
 def pause(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Let nothing more start, for a reason; leads back."""
     destination = find(viewer_of(request), destination_id, PAUSES)
-    reason = request.POST.get("reason", "").strip()[:MOST_REASON]
+    reason = read_text(request.POST, "reason")[:MOST_REASON]
     if reason:
         advice.pause_destination(
             destination=destination, actor=request.user.get_username(), reason=reason

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from console import charts
 from console.charts import Chart, Series, tell_duration, tell_share
-from console.pages import page
+from console.pages import page, read_text
 from destinations import kinds, soundings
 from destinations.models import Destination
 from destinations.soundings import LISTED, Step
@@ -57,7 +57,7 @@ def list_health(request: HttpRequest) -> Mapping[str, Any]:
     viewer.require(READS)
     show = request.GET.get("show", "all")
     show = show if show in SHOWN else "all"
-    query = request.GET.get("q", "").strip()
+    query = read_text(request.GET, "q")
     rows, more = find_page(viewer, show, query, request.GET.get("after", ""))
     return {
         "show": show,

@@ -12,7 +12,7 @@ from django.urls import Resolver404, resolve, reverse
 
 from config.errors import DomainError
 from console import pages
-from console.pages import fragment, page
+from console.pages import fragment, page, read_text
 from orgs import people
 from orgs.models import ApiKey, Organization
 from orgs.viewers import LOOKED_AT, Viewer, viewer_of
@@ -41,7 +41,7 @@ def switch_org(request: HttpRequest) -> HttpResponse:
 def offer_orgs(request: HttpRequest) -> dict[str, Any]:
     """The organizations that staff find by how a name starts; of members, their own."""
     viewer = viewer_of(request)
-    asked = request.GET.get("name", "").replace("\0", "").strip()
+    asked = read_text(request.GET, "name")
     if viewer.is_staff:
         rows = Organization.objects.live().filter(name__istartswith=asked).order_by("name", "id")
         found = [*rows[: OFFERED + 1]]

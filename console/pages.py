@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
@@ -54,6 +54,11 @@ def fragment(
         return _behind_the_door(view, frame, methods)
 
     return decorate
+
+
+def read_text(asked: QueryDict, name: str) -> str:
+    """What was typed there, without what no column holds."""
+    return asked.get(name, "").replace("\0", "").strip()
 
 
 def show(

@@ -25,10 +25,11 @@ from console.definitions.found import (
     LINK,
     UNLINK,
     Found,
+    check_said,
     find,
     held_by,
 )
-from console.pages import page
+from console.pages import page, read_text
 from orgs.windows import is_row_id
 
 VERSION = "console/definitions/version.html"
@@ -39,7 +40,7 @@ WRITING = ("POST",)
 def add_alias(request: HttpRequest, definition_id: int) -> HttpResponseBase:
     """Another name for this version; one that another version has moves here."""
     found = find(request, definition_id, operation=CHANGE)
-    name = request.POST.get("name", "").strip()
+    name = read_text(request.POST, "name")
 
     def change() -> str:
         held = _lock_names(found.definition)
@@ -100,7 +101,7 @@ def say(request: HttpRequest, definition_id: int) -> HttpResponseBase:
         asked = request.POST
         _update(
             found,
-            description=asked.get("description", "").replace("\r\n", "\n"),
+            description=read_text(asked, "description").replace("\r\n", "\n"),
             requires_approval="requires_approval" in asked,
             compatibility=asked.get("compatibility") or None,
             open_content=asked.get("open_content") or None,
@@ -136,6 +137,7 @@ def _answer(request: HttpRequest, found: Found, change: Callable[[], str]) -> Ht
 
 
 def _update(found: Found, **said: Any) -> None:
+    check_said(said)
     services.update_definition(definition=found.definition, held=held_by(found.viewer), **said)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import Http404, HttpRequest
 
 from actions import services
 from actions.models import ActionDefinition
+from actions.schemas import DEFINITION_CHANGES
+from config import validation
+from config.errors import RuleError
 from orgs.models import Organization, Permission
 from orgs.viewers import Viewer, viewer_of
 from orgs.windows import is_row_id
@@ -23,6 +28,12 @@ UNLINK = f"DELETE {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}"
 CHECK = f"POST {_DEFINITIONS}/check"
 HAND_IN = "POST /v1/ingress"
 APPROVE = "POST /v1/orgs/{org_id}/actions/records/{id}/approve"
+# As the API has them; moments are read already.
+_TEXTS = ("description", *services.POLICY)
+_SAID = validation.compile_schema(
+    {"properties": {name: DEFINITION_CHANGES["properties"][name] for name in _TEXTS}},
+    mask="What was typed",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,13 @@ def find(request: HttpRequest, definition_id: int, *, operation: str = READ) -> 
 def held_by(viewer: Viewer) -> tuple[Permission, ...]:
     """What a service is told of who changes something: who may approve may lift the need for it."""
     return (Permission.ADMIN,) if viewer.may(APPROVE) else ()
+
+
+def check_said(said: Mapping[str, Any]) -> None:
+    """Refuse what the API refuses of what is said of a definition, before a service takes it."""
+    told = {name: said[name] for name in _TEXTS if said.get(name) is not None}
+    if faults := validation.find_faults(_SAID, told, code="INVALID_BODY"):
+        raise RuleError.of(faults)
 
 
 def find_org(viewer: Viewer, asked: str) -> Organization | None:

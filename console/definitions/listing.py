@@ -12,7 +12,7 @@ from django.urls import reverse
 from actions import browsing
 from actions.browsing import Name, Variant
 from console.definitions.found import HAND_IN, LIST, PUBLISH
-from console.pages import page
+from console.pages import page, read_text
 from dispatch import sightings
 from orgs.models import Organization
 from orgs.viewers import viewer_of
@@ -48,7 +48,7 @@ def list_to_try(request: HttpRequest) -> dict[str, Any]:
 def _list(request: HttpRequest, name: str) -> dict[str, Any]:
     viewer = viewer_of(request)
     viewer.require(LIST)
-    begins = request.GET.get("q", "").strip().replace("\0", "")[:MOST_CHARACTERS]
+    begins = read_text(request.GET, "q")[:MOST_CHARACTERS]
     names = browsing.list_names(
         org_ids=viewer.org_ids,
         begins=begins,

@@ -19,8 +19,8 @@ from config import strictjson
 from config.errors import DomainError, Fault
 from console import differences
 from console.definitions.comparing import judge_pair, show_report
-from console.definitions.found import PUBLISH, find, find_org, held_by
-from console.pages import fragment, page, show
+from console.definitions.found import PUBLISH, check_said, find, find_org, held_by
+from console.pages import fragment, page, read_text, show
 from console.ways import building, drafts
 from console.ways.contracts import ContractWay
 from dispatch import rehearsals
@@ -47,13 +47,17 @@ class Wanted:
     @classmethod
     def of(cls, request: HttpRequest) -> Wanted:
         """What was posted."""
+        values = {name: read_text(request.POST, name) for name in TEXTS}
+        # A contract is judged as it was typed.
+        values["text"] = request.POST.get("text", "")
         return cls(
-            {name: request.POST.get(name, "").replace("\r\n", "\n") for name in TEXTS},
+            {name: value.replace("\r\n", "\n") for name, value in values.items()},
             {name: name in request.POST for name in FLAGS},
         )
 
     def read(self) -> dict[str, Any]:
         """The schema, and whose it is to be; `DomainError` where it is none."""
+        check_said({name: self.values[name] or None for name in ("description", "compatibility")})
         return {
             "variant": self.values["variant"].strip(),
             "schema": strictjson.parse(self.values["text"].encode("utf-8", "surrogatepass")),

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from config.errors import DomainError, RuleError
-from console.pages import page
+from console.pages import page, read_text
 from dispatch import approvals, services
 from dispatch.models import ActionRecord, Status
 from dispatch.schemas import MAX_REASON
@@ -150,7 +150,7 @@ def decide(request: HttpRequest, record_id: int, verb: str) -> Mapping[str, Any]
 
 def _carry_out(request: HttpRequest, decision: Decision, record: ActionRecord) -> int:
     """The action to be shown next: the same one, or the new one."""
-    reason = request.POST.get("reason", "").replace("\0", "").strip()
+    reason = read_text(request.POST, "reason")
     if decision.needs_reason and not 0 < len(reason) <= MAX_REASON:
         raise RuleError(NO_REASON)
     return decision.do(record, request.user.get_username(), reason)

@@ -294,6 +294,37 @@ def test_a_moment_that_is_none_is_refused(member, acme):
     assert "timestamp" in told
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"compatibility": "whatever"}, "is not one of"),
+        ({"open_content": "whatever"}, "is not one of"),
+        ({"description": "x" * 10_001}, "longer than 10000"),
+    ],
+)
+def test_what_the_api_refuses_to_be_said_is_refused_here(member, acme, said, told):
+    made = make_definition(acme, "orders")
+    url = page_of(made, "say")
+
+    answer = member("editor").post(url, {"description": "new", **said}, follow=True)
+
+    assert told in answer.content.decode()
+    made.refresh_from_db()
+    assert made.description == ""
+
+
+def test_what_no_column_holds_is_left_out_of_what_is_said(member, acme):
+    made = make_definition(acme, "orders")
+    client = member("editor")
+
+    client.post(page_of(made, "say"), {"description": "a\0b"})
+    client.post(page_of(made, "alias"), {"name": "or\0d"})
+
+    made.refresh_from_db()
+    assert made.description == "ab"
+    assert [one.name for one in made.names.all()] == ["ord"]
+
+
 def test_only_who_may_approve_lifts_the_need_for_it(member, acme):
     made = make_definition(acme, "orders", requires_approval=True)
 

@@ -107,6 +107,12 @@ def test_a_destination_is_found_by_a_part_of_its_label(come, client, hooks):
     assert "No destination is called that" in client.get(LIST, {"q": "globex"}).text
 
 
+def test_what_no_column_holds_is_left_out_of_a_search(come, client, hooks):
+    come("viewer")
+
+    assert "quiet" in client.get(LIST, {"q": "qui\0et"}).text
+
+
 def test_pages_follow_each_other_without_a_gap(come, client, acme, hooks, monkeypatch):
     monkeypatch.setattr("console.health.LISTED", 2)
     come("viewer")
@@ -256,7 +262,7 @@ def test_a_pause_has_a_reason_that_everybody_reads(come, client, hooks):
 
     refused = client.post(page_of(hook, "pause_destination"), {"reason": " "}, follow=True)
     assert "Say why it is to be paused" in refused.text
-    page = client.post(page_of(hook, "pause_destination"), {"reason": "it burns"}, follow=True)
+    page = client.post(page_of(hook, "pause_destination"), {"reason": "it \0burns"}, follow=True)
 
     hook.refresh_from_db()
     assert hook.paused_at is not None

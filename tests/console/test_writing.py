@@ -256,3 +256,25 @@ def test_who_may_not_publish_is_refused(client, acme, permission):
     for url in (JUDGE, REVIEW, PUBLISH):
         assert client.post(url, want(WIDER)).status_code == 403
     assert ActionDefinition.objects.count() == 1
+
+
+@pytest.mark.parametrize("url", [REVIEW, PUBLISH])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"compatibility": "whatever"}, b"is not one of"),
+        ({"description": "x" * 10_001}, b"longer than 10000 characters"),
+    ],
+)
+def test_what_the_api_refuses_beside_a_contract_is_refused_here(editor, url, said, told):
+    answer = editor.post(url, want(SCHEMA, **said))
+
+    assert answer.status_code == 422
+    assert told in answer.content
+    assert not ActionDefinition.objects.exists()
+
+
+def test_what_no_column_holds_is_left_out_of_a_description(editor):
+    editor.post(PUBLISH, want(SCHEMA, description="a\0b"))
+
+    assert ActionDefinition.objects.get().description == "ab"
