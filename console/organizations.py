@@ -95,9 +95,9 @@ def _find_org(viewer: Viewer, chosen: str) -> Organization:
 def _find_list(came_from: str) -> str:
     """The page that one came from, without its query, unless it is about one row."""
     home = reverse("admin:index")
-    path = urlsplit(came_from).path
     try:
+        path = urlsplit(came_from).path
         match = resolve(path)
-    except Resolver404:
+    except (Resolver404, ValueError):
         return home
     return path if path.startswith(home) and not match.kwargs and not match.args else home

@@ -74,9 +74,12 @@ def check_said(said: Mapping[str, Any]) -> None:
 
 
 def find_org(viewer: Viewer, asked: str) -> Organization | None:
-    """The organization looked at, or, for staff who look at all, the one that they name."""
+    """The organization looked at, or, for staff who look at all, the one that they name.
+
+    None where a page names another one: it is of before somebody has switched, in another tab.
+    """
     if viewer.org is not None:
-        return viewer.org
+        return viewer.org if asked in ("", str(viewer.org.pk)) else None
     if not viewer.is_staff or not is_row_id(asked):
         return None
     return Organization.objects.live().filter(pk=int(asked)).first()

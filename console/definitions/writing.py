@@ -71,6 +71,7 @@ def write_new(request: HttpRequest) -> dict[str, Any]:
     viewer = viewer_of(request)
     viewer.require(PUBLISH)
     values = dict.fromkeys(TEXTS, "") | {"text": drafts.write(building.NEW)}
+    values["org"] = str(viewer.org.pk) if viewer.org else ""
     return _edit(viewer, Wanted(values, {}))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable, Mapping
 
 from django import template
 from django.utils.html import format_html
@@ -29,3 +30,9 @@ def time(value: datetime.datetime | None, form: str = "") -> SafeString | str:
         form,
         f"{moment:%H:%M}" if form == "clock" else f"{moment:%Y-%m-%d %H:%M:%S}",
     )
+
+
+@register.filter
+def pairs(tags: Mapping[str, str] | None) -> Iterable[tuple[str, str]]:
+    """Tags one by one: where a template asks for `tags.items`, a tag of that name answers."""
+    return (tags or {}).items()

@@ -55,6 +55,8 @@ def read(request: HttpRequest, definition: ActionDefinition) -> Wanted:
 
 def read_tags(text: str) -> dict[str, str]:
     """Tags, one `name=value` a line."""
+    if "\0" in text:
+        raise RuleError("A tag holds no NUL.", pointer="/tags")
     tags: dict[str, str] = {}
     for line in text.splitlines():
         if not line.strip():

@@ -233,8 +233,10 @@ def _read_object(data: dict[str, JSON], reading: Reading, at: Path) -> Schema:
 def _arrange(needed: list[str], order: JSON) -> list[str]:
     """The names as they stood before, and those that are new behind them."""
     before = order[0] if isinstance(order, list) and order and isinstance(order[0], list) else []
-    kept = [name for name in before if name in needed]
-    return [*kept, *(name for name in needed if name not in kept)]
+    # Whatever somebody sends: no name is looked for in a list.
+    asked = set(needed)
+    kept = dict.fromkeys(name for name in before if isinstance(name, str) and name in asked)
+    return list(kept | dict.fromkeys(needed))
 
 
 # --- pointing ------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from console.ways.fields import Reading
 
 JSON = Any
 FORM, TEXT = "form", "json"
+# Each is looked for in the form; a page shows fewer.
+MOST_FAULTS = 50
 UNREAD = "What is marked in the form is not JSON yet: until then, this stays as it was."
 BROKEN = "The JSON is not whole yet: until then, the form stays as it was."
 
@@ -76,7 +78,7 @@ class Draft:
                     "pointer": fault.pointer,
                     "at": way.locate(fault.pointer, self.data),
                 }
-                for fault in self.faults
+                for fault in self.faults[:MOST_FAULTS]
             ],
         }
 

@@ -220,9 +220,10 @@ def test_staff_who_look_at_all_say_whose_it_is(admin_client, acme, globex):
 
 
 def test_a_member_publishes_in_no_other_organization(editor, acme, globex):
-    editor.post(PUBLISH, want(SCHEMA, org=globex.pk))
+    answer = editor.post(PUBLISH, want(SCHEMA, org=globex.pk))
 
-    assert ActionDefinition.objects.get().org == acme
+    assert answer.status_code == 404
+    assert not ActionDefinition.objects.exists()
 
 
 def test_what_cannot_be_told_is_published_where_that_is_ticked(editor, acme, monkeypatch):
