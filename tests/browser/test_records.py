@@ -124,6 +124,26 @@ def test_an_action_is_canceled_and_replayed(visit: Visiting, console: Demo):
     expect(page.locator("#record-timeline")).to_contain_text("Replayed")
 
 
+def test_what_is_pressed_twice_is_sent_once(visit: Visiting, console: Demo):
+    page = visit(OPERATOR).go(f"/admin/records/{console.records['failed']}/replay/")
+    page.get_by_role("button", name="Replay").wait_for()
+
+    sent = page.evaluate("""() => {
+      let sent = 0;
+      window.addEventListener("submit", (event) => {
+        sent += event.defaultPrevented ? 0 : 1;
+        event.preventDefault();
+      });
+      const button = [...document.querySelectorAll("button")].find(
+        (one) => one.textContent.trim() === "Replay");
+      button.click();
+      button.click();
+      return sent;
+    }""")
+
+    assert sent == 1
+
+
 def test_what_is_ticked_is_replayed_in_bulk(visit: Visiting, console: Demo):
     define(console, "bulk.ticked", INVOICE, "Old billing")
     made = [send(console.acme, "bulk.ticked", {"customer": "C", "amount": n}) for n in range(3)]

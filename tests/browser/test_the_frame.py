@@ -30,6 +30,22 @@ def test_the_list_of_keys_opens_and_closes(visit: Visiting):
     expect(keys).to_be_hidden()
 
 
+def test_what_cannot_be_copied_is_marked(visit: Visiting):
+    page = visit().go("/admin/")
+    page.evaluate("""() => {
+      Object.defineProperty(navigator, "clipboard", { value: undefined });
+      const secret = Object.assign(document.createElement("code"), { textContent: "s3cret" });
+      secret.id = "secret";
+      const button = Object.assign(document.createElement("button"), { textContent: "Copy" });
+      button.dataset.copy = "#secret";
+      document.querySelector("#wb-now").before(secret, button);
+    }""")
+    page.get_by_role("button", name="Copy", exact=True).click()
+
+    expect(page.get_by_role("button", name="Marked: press Ctrl+C")).to_be_visible()
+    assert page.evaluate("String(window.getSelection())") == "s3cret"
+
+
 def test_a_slash_goes_to_the_search_of_the_page(visit: Visiting):
     page = visit().go("/admin/orgs/user/")
     page.keyboard.press("/")

@@ -11,6 +11,8 @@
   };
   const CHORD_MS = 1500;
   const AGO_MS = 30000;
+  const TOLD_MS = 2500;
+  const AGAIN_MS = 5000;
   const TOLD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -130,10 +132,16 @@
 
   async function copy(button) {
     const named = button.dataset.copy.startsWith("#") && document.querySelector(button.dataset.copy);
-    await navigator.clipboard.writeText(named ? named.textContent.trim() : button.dataset.copy);
     const label = button.textContent;
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = label; }, 1500);
+    /* Without TLS, or where it is forbidden, a script has no clipboard: it is marked. */
+    try {
+      await navigator.clipboard.writeText(named ? named.textContent.trim() : button.dataset.copy);
+      button.textContent = "Copied";
+    } catch {
+      if (named) window.getSelection().selectAllChildren(named);
+      button.textContent = named ? "Marked: press Ctrl+C" : "This browser does not copy";
+    }
+    setTimeout(() => { button.textContent = label; }, TOLD_MS);
   }
 
   document.addEventListener("click", (event) => {
@@ -144,6 +152,19 @@
     const opens = event.target.closest?.("[data-opens]");
     if (opens) document.getElementById(opens.dataset.opens).showModal();
     if (event.target.closest?.("[data-closes]")) event.target.closest("dialog").close();
+  });
+
+  /* A second press while the first one is on its way would do it twice: replay, publish, link. */
+
+  const sent = new WeakMap();
+
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method !== "post") return;
+    if (Date.now() - (sent.get(event.target) || 0) < AGAIN_MS) event.preventDefault();
+    else sent.set(event.target, Date.now());
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) for (const form of document.forms) sent.delete(form);
   });
 
   /* What htmx asks for by itself (a poll, a first load) is nobody's use of the session. */
