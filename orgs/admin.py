@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from django import forms
@@ -201,10 +202,21 @@ class KeyForm(ServiceForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="One a line. The key then hands in actions of these, and does nothing else.",
     )
+    # The organization of which the form was shown, where that is looked at alone.
+    looked_at = forms.CharField(required=False, widget=forms.HiddenInput)
+    org: Organization | None = None
 
     class Meta:
         model = ApiKey
         fields = ("member", "description", "expires_at", "permissions", "variants")
+
+    def clean_looked_at(self) -> str:
+        """It; an error where another one is looked at since, in another tab."""
+        asked: str = self.cleaned_data["looked_at"]
+        if self.org is not None and asked not in ("", str(self.org.pk)):
+            # What is hidden has no place for an error.
+            self.add_error(None, f"You are looking at {self.org} now. No key was made.")
+        return asked
 
     def clean_permissions(self) -> list[str] | None:
         """Those ticked; nothing ticked is no limit."""
@@ -234,7 +246,7 @@ class ApiKeyAdmin(OpensOrganizations, ShowsOnce, SavedByService, SoftlyDeleted):
         ("Times", {"fields": ("created_at", "last_used_at", "expires_at", "deleted_at")}),
     )
     add_fieldsets = (
-        (None, {"fields": ("member", "description", "expires_at")}),
+        (None, {"fields": ("member", "description", "expires_at", "looked_at")}),
         ("Limits", {"fields": ("permissions", "variants")}),
     )
 
@@ -287,6 +299,16 @@ class ApiKeyAdmin(OpensOrganizations, ShowsOnce, SavedByService, SoftlyDeleted):
     def delete_row(self, request: HttpRequest, row: ApiKey, *, force: bool) -> None:
         """End the key."""
         services.delete_key(key=row, held=viewer_of(request).limit)
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The form, which knows of which organization it is shown."""
+        form = super().get_form(request, *args, **kwargs)
+        form.org = viewer_of(request).org
+        if form.org is not None and "looked_at" in form.base_fields:
+            # Fields that a form declares are those of all requests.
+            mine = form.base_fields["looked_at"] = copy.deepcopy(form.base_fields["looked_at"])
+            mine.initial = form.org.pk
+        return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """What stands on the page; a member is not asked whose key it is to be."""

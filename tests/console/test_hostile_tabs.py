@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from actions.models import ActionDefinition
-from orgs.models import Membership
+from orgs.models import ApiKey, Membership
 from tests.factories import SCHEMA, make_definition, make_member
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +58,21 @@ def test_the_next_version_of_one_organization_is_published_in_no_other(client, a
 
     assert client.post(reverse("console:publish_definition"), wanted).status_code == 404
     assert ActionDefinition.objects.count() == 2
+
+
+def test_a_key_that_was_asked_for_in_one_organization_is_made_in_no_other(client, acme, globex):
+    Membership.objects.filter(org__in=[acme, globex]).update(permissions=["admin"])
+    add = reverse("admin:orgs_apikey_add")
+    page = client.get(add).text
+    assert f'name="looked_at" value="{acme.pk}"' in page
+    asked = {"description": "mine", "looked_at": acme.pk, "variants": ""}
+    before = ApiKey.objects.count()
+
+    look_at(client, globex)
+    answer = client.post(add, asked)
+    assert "You are looking at Globex now" in answer.text
+    assert ApiKey.objects.count() == before
+
+    look_at(client, acme)
+    assert "shown" in client.post(add, asked).text
+    assert ApiKey.objects.latest("id").org == acme
