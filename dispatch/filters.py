@@ -15,6 +15,7 @@ from dispatch.models import OPEN, ActionRecordQuerySet, Status
 
 # In the text of the statement: of a parameter nobody knows that the index has all of it.
 IS_FAILED = RawSQL("dispatch_actionrecord.status = 'failed'", [], output_field=BooleanField())
+IS_HELD = RawSQL("dispatch_actionrecord.status = 'held'", [], output_field=BooleanField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,9 @@ class RecordFilter:
             return rows.filter(pk__in=self.record_ids)
         if self.is_of_failed:
             return rows.filter(IS_FAILED)
+        if self.status == Status.HELD:
+            # Those who look at all organizations have no index of their unfinished ones by ids.
+            return rows.unfinished().filter(IS_HELD)
         return rows.unfinished() if self.status in OPEN else rows
 
     def narrow_ids(self, rows: ActionRecordQuerySet) -> ActionRecordQuerySet:
