@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from destinations.models import Credential, Destination
-from dispatch import overview
+from dispatch import intake, overview
 from operations import overview as troubles
 from orgs.models import ApiKey
 from orgs.viewers import Viewer
@@ -59,7 +59,7 @@ def _find_held(viewer: Viewer) -> Iterator[Need]:
         wait = "waits" if held == 1 else "wait"
         title = f"{tell_bounded(held, overview.COUNTED)} {wait} for approval"
         url = f"{reverse('console:records')}?status=held"
-        text = "What nobody approves within 24 hours is canceled."
+        text = f"What nobody approves within {intake.APPROVAL_HOURS} hours is canceled."
         yield Need("warn", "front_hand", title, text, url)
 
 

@@ -1,7 +1,8 @@
 """How destinations answer: what each process has seen of that, summed up and written now and then.
 
-Nothing is written for a delivery. A process that is killed takes some seconds of it along; that is
-why nothing but the health of destinations is read of it.
+A dispatcher writes nothing for a delivery; what is delivered while its caller waits is written as
+it ends. A process that is killed takes some seconds of it along; that is why nothing but the health
+of destinations is read of it.
 """
 
 from __future__ import annotations

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from django.db import connection
 
-from dispatch.models import ActionRecord, Status
+from dispatch.models import ActionRecord
 
 # Counting stops here: a page stays as fast on a billion actions as on ten.
 COUNTED = 1_000
 LANES_SEEN = 10_000
 FAILURES = 5
-COLOURS = {
-    Status.QUEUED: "info",
-    Status.SCHEDULED: "",
-    Status.HELD: "warning",
-    Status.RUNNING: "primary",
-    Status.ACK_WAIT: "warning",
-    Status.SUCCEEDED: "success",
-    Status.FAILED: "danger",
-    Status.CANCELED: "",
-}
 # Lane by lane that has any, so that those of other organizations are passed by at once; and what
 # leads to a sink, which has no lane.
 HELD = f"""

@@ -269,6 +269,20 @@ def test_links_are_made_moved_and_taken_away(member, acme, globex):
     assert made.links.count() == 1
 
 
+def test_unlinking_asks_first_and_says_where_actions_go_then(member, acme):
+    hook, other = make_destination(acme), make_destination(acme)
+    made = make_definition(acme, "orders", to=hook)
+    client = member("editor")
+    client.post(page_of(made, "link"), {"destination": other.pk})
+
+    page = read(client, page_of(made))
+
+    asked = [page.partition(f"Unlink {one.label}?</h2>")[2].partition("</p>")[0]
+             for one in (hook, other)]  # fmt: skip
+    assert "leads to the organization's default sink" in " ".join(asked[0].split())
+    assert "actions go on as they did" in asked[1]
+
+
 def test_what_is_said_of_a_version_is_stored(member, acme):
     made = make_definition(acme, "orders")
 
