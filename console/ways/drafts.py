@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from config import strictjson
 from config.errors import BadRequestError, DomainError, Fault
 from console.ways.drawing import Shown
-from console.ways.fields import Reading
+from console.ways.fields import Reading, indent
 
 JSON = Any
 FORM, TEXT = "form", "json"
@@ -116,4 +114,4 @@ def _read_text(way: Way, text: str) -> Draft:
 
 def write(value: JSON) -> str:
     """The value as it is edited."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return indent(value)

@@ -20,6 +20,8 @@ Schema = dict[str, Any]
 Path = tuple[str | int, ...]
 # Beyond it, a browser's numbers are not exact.
 MAX_EXACT = 2**53
+# So much of indents is no matter.
+MAX_SPACED = 10_000
 # What jsonform joins the parts of a path by.
 JOIN = "§"
 PLACEHOLDERS = {
@@ -191,7 +193,7 @@ class JSONBox(Field):
         """The JSON of the value."""
         if value is ABSENT:
             return ""
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+        return indent(value)
 
     def read(self, data: JSON, reading: Reading, at: Path) -> JSON:
         """The value of the JSON."""
@@ -273,6 +275,12 @@ class Items(Field):
     def locate(self, path: Sequence[str]) -> list[str]:
         """The way to the item, by its place."""
         return [path[0], *self.item.locate(path[1:])] if path else []
+
+
+def indent(value: JSON) -> str:
+    """The JSON as a person reads it; in one line where the indents would be nearly all of it."""
+    text, packed = orjson.dumps(value, option=orjson.OPT_INDENT_2), orjson.dumps(value)
+    return (text if len(text) <= MAX_SPACED + 8 * len(packed) else packed).decode()
 
 
 def _write(value: JSON) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from config import strictjson
 from config.errors import DomainError
-from console.ways.fields import ABSENT, MAX_EXACT, Path, Reading
+from console.ways.fields import ABSENT, MAX_EXACT, Path, Reading, indent
 
 JSON = Any
 Schema = dict[str, Any]
@@ -187,7 +185,7 @@ OTHER = "other"
 
 def write(value: JSON) -> str:
     """The JSON of what has no input; empty where there is nothing."""
-    return "" if value == {} else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return "" if value == {} else indent(value)
 
 
 def read_json(text: JSON, reading: Reading, at: Path) -> JSON:

@@ -141,3 +141,19 @@ def test_many_faults_of_a_draft_are_told_in_time_and_as_few(owner):
     assert 0 < len(answer["faults"]) <= 100
     assert not answer["valid"]
     assert time.monotonic() - began < 5
+
+
+def test_what_is_nested_deep_is_not_drawn_out_into_far_more_than_was_sent(owner):
+    deep = [1] * 200_000
+    for _ in range(50):
+        deep = [deep]
+    schema = {"type": "object", "properties": {"a": {"const": deep}}}
+    kind = {"type": "other", "json": json.dumps({"const": deep})}
+    data = {"properties": [{"name": "a", "kind": kind}]}
+    drafts = ({"from": "json", "text": json.dumps(schema)}, {"from": "form", "data": data})
+    for draft in drafts:
+        body = json.dumps(draft)
+        answer = owner.post(
+            reverse("console:judge_contract"), body, content_type="application/json"
+        )
+        assert len(answer.content) < 10 * len(body)
