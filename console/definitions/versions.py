@@ -32,7 +32,7 @@ from operations import usage
 DAYS = 30
 MOST_SENDERS = 20
 MOST_VERSIONS = 50
-MOST_DESTINATIONS = 200
+MOST_DESTINATIONS = 1_000
 SHOWN_CHARACTERS = 100_000
 OFFERS = {
     "typescript": ("ts", offers.make_typescript),
@@ -132,7 +132,7 @@ def _last_days() -> list[date]:
 
 
 def _list_linkable(definition: ActionDefinition, links: list[Any]) -> list[Destination]:
-    """Destinations that it could lead to and does not yet."""
+    """Destinations that it could lead to and does not yet, by their labels."""
     linked = [link.destination_id for link in links]
     rows = Destination.objects.of_org(definition.org_id).exclude(pk__in=linked)
-    return list(rows.order_by("-id").only("label", "type")[:MOST_DESTINATIONS])
+    return list(rows.order_by("label", "id").only("label", "type")[:MOST_DESTINATIONS])

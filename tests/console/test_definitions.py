@@ -269,6 +269,18 @@ def test_links_are_made_moved_and_taken_away(member, acme, globex):
     assert made.links.count() == 1
 
 
+def test_what_can_be_linked_is_offered_by_label(member, acme, globex):
+    for label in ("a", "b", "c"):
+        make_destination(acme, label=label)
+    make_destination(globex, label="theirs")
+    made = make_definition(acme, "orders", to=acme.destinations.get(label="c"))
+
+    offered = member("editor").get(page_of(made)).context["linkable"]
+
+    assert [one.label for one in offered][-2:] == ["a", "b"]
+    assert not {"c", "theirs"} & {one.label for one in offered}
+
+
 def test_unlinking_asks_first_and_says_where_actions_go_then(member, acme):
     hook, other = make_destination(acme), make_destination(acme)
     made = make_definition(acme, "orders", to=hook)
