@@ -88,7 +88,7 @@ class Narrowed(ModelAdmin):
         asked = request.GET.copy()
         for name, values in request.GET.lists():
             asked.setlist(name, [value.replace("\0", "") for value in values])
-        request.GET = asked
+        request.GET = asked  # type: ignore[assignment]
         return super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
