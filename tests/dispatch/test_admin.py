@@ -6,7 +6,6 @@ import pytest
 from django.urls import reverse
 
 from destinations.models import Destination
-from dispatch import overview
 from dispatch.models import ActionRecord, Lane, LaneUse, Status
 from tests import factories
 
@@ -80,7 +79,3 @@ def test_lane_uses_are_found_by_variant(admin_client, record):
     url = reverse("admin:dispatch_laneuse_changelist")
 
     assert listed(admin_client.get(url, {"q": "count"})) == [LaneUse.objects.get()]
-
-
-def test_every_status_has_a_colour():
-    assert overview.COLOURS.keys() == set(Status)

@@ -37,3 +37,37 @@ def test_what_it_has_not_written_it_writes_at_its_end(acme, delivered, receiver,
     running.stop()
 
     wait_until(lambda: sums() == [(1, 0, "")])
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        # the database refuses it
+        "SELECT 1 / 0",
+        # the connection is lost meanwhile
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+    ],
+)
+def test_where_it_cannot_be_written_deliveries_go_on(
+    refusal, acme, delivered, receiver, start_dispatcher, monkeypatch
+):
+    taken, take = [], soundings.Soundings.take
+
+    def note(these):
+        seen = take(these)
+        taken.extend(filter(None, [seen]))
+        return seen
+
+    monkeypatch.setattr(soundings.Soundings, "take", note)
+    monkeypatch.setattr(soundings, "WRITE_SECONDS", 0.0)
+    monkeypatch.setattr(soundings, "ADD", refusal)
+    start_dispatcher()
+    first = factories.make_record(acme)
+    wait_until(lambda: len(taken) == 1)
+    second = factories.make_record(acme)
+    wait_until(lambda: len(taken) == 2)
+
+    for record in (first, second):
+        record.refresh_from_db()
+        assert record.status == "succeeded"
+    assert not Sounding.objects.exists()
