@@ -119,7 +119,8 @@ class _Walk:
         records = self._read_found()
         newer = records[0].pk if records and self.place.below is not None else None
         if self.has_more:
-            return Page(records, records[-1].pk, newer)
+            # By what was found: it may have been deleted by the time it is read.
+            return Page(records, self.found[PAGE - 1], newer)
         if self.end is None:
             return Page(records, None, newer)
         return Page(records, self.end, newer, self._read_moment(self.end))
@@ -130,7 +131,7 @@ class _Walk:
         above = self.place.above or 0
         older = records[-1].pk if records else above + 1
         if self.has_more:
-            return Page(records, older, records[0].pk)
+            return Page(records, older, self.found[PAGE - 1])
         if self.end is None:
             return Page(records, older, None)
         return Page(records, older, self.end, self._read_moment(self.end))
