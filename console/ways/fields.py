@@ -6,6 +6,7 @@ left empty, and the caller looks whether anything was lost.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,22 +53,22 @@ class Reading:
         self.faults.append(Fault("UNREADABLE", message, pointer(at)))
 
 
-class Field:
+class Field(ABC):
     """An input; leaves know no path below themselves."""
 
     required = False
 
+    @abstractmethod
     def draw(self) -> Schema:
         """It as jsonform takes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fill(self, value: JSON) -> JSON:
         """What the form holds of the value, or of `ABSENT`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, data: JSON, reading: Reading, at: Path) -> JSON:
         """The value behind the data; `ABSENT` where it was left empty."""
-        raise NotImplementedError
 
     def locate(self, path: Sequence[str]) -> list[str]:
         """The way to the input of what stands at this path."""
