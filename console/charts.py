@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 WIDTH, HEIGHT = 600.0, 160.0
 # A bar takes so much of its step.
@@ -152,6 +152,29 @@ def draw(
     line = limit and (limit[0], round(HEIGHT * (1 - limit[1] / top), 2))
     labels = _choose(times)
     return Chart(name, title, text, series, times, drawn, ticks, rows, is_empty, labels, line)
+
+
+class Timed(Protocol):
+    """A step that knows how long things took in it."""
+
+    @property
+    def at(self) -> datetime:
+        """When it began."""
+
+    def percentile(self, share: float) -> float | None:
+        """The milliseconds within which this share of them were done."""
+
+
+def draw_durations(
+    name: str, title: str, *, text: str, steps: Sequence[Timed], axis: Axis = TIMES
+) -> Chart:
+    """A chart of how long things took: half of them, and 95 %."""
+    series = [
+        Series("p95", 4, [step.percentile(0.95) for step in steps]),
+        Series("p50", 1, [step.percentile(0.5) for step in steps]),
+    ]
+    times = [step.at for step in steps]
+    return draw(name, title, text=text, times=times, series=series, axis=axis)
 
 
 @dataclass(frozen=True, slots=True)

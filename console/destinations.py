@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console import attention, charts
-from console.charts import Chart, Series, Spark, tell_share
+from console.charts import Chart, Spark, tell_share
 from console.health import READS, Health, judge, make_series
 from console.pages import fragment, page, read_text
 from destinations import kinds, soundings
@@ -105,10 +105,9 @@ def arrange(steps: list[Step], window: str) -> list[Step]:
 def make_tiles(health: Health) -> list[dict[str, str]]:
     """The figures of the last hour."""
     hour = health.hour
-    answers = hour.succeeded + hour.failed
     sla = "no limit is set for it" if health.sla is None else f"may be {health.sla:,} ms"
     return [
-        {"name": "Attempts", "value": f"{answers:,}", "text": "in the last hour"},
+        {"name": "Attempts", "value": f"{health.attempts:,}", "text": "in the last hour"},
         {
             "name": "Success rate",
             "value": health.rate,
@@ -123,7 +122,7 @@ def make_tiles(health: Health) -> list[dict[str, str]]:
         },
         {
             "name": "Too late",
-            "value": tell_share(hour.late, answers),
+            "value": tell_share(hour.late, health.attempts),
             "text": f"{hour.late:,} took longer than they may",
         },
     ]
@@ -142,15 +141,11 @@ def chart_answers(steps: list[Step]) -> Chart:
 
 def chart_latency(steps: list[Step], sla: int | None) -> Chart:
     """How long answers took, by step, and how long they may."""
-    return charts.draw(
+    return charts.draw_durations(
         "latency",
         "Time to answer",
         text="Within which time half of the answers came, and within which 95 % did.",
-        times=[step.at for step in steps],
-        series=[
-            Series("p95", 4, [step.percentile(0.95) for step in steps]),
-            Series("p50", 1, [step.percentile(0.5) for step in steps]),
-        ],
+        steps=steps,
         axis=charts.Axis(True, None if sla is None else (f"may be {sla:,} ms", float(sla))),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,10 @@ READS = "GET /v1/orgs/{org_id}/destinations/{id}"
 HOUR = timedelta(hours=1)
 # A destination is failing where more than this share of its answers are.
 FAILING_SHARE = 0.1
+TONES = {
+    "paused": "warn", "not delivered to": "idle", "quiet": "idle", "failing": "bad",
+    "slow": "warn", "well": "good",
+}  # fmt: skip
 SHOWN = {"all": "All", "failing": "Failing", "paused": "Paused"}
 
 
@@ -31,11 +35,7 @@ class Health:
 
     destination: Destination
     hour: Step
-    word: str
-    tone: str
-    p95: str
-    sla: int | None
-    rate: str
+    latency: float | None
     bars: Chart | None = None
 
     @property
@@ -44,10 +44,43 @@ class Health:
         return self.hour.succeeded + self.hour.failed
 
     @property
+    def sla(self) -> int | None:
+        """Within how many milliseconds it should answer, where that is said."""
+        limit: int | None = self.destination.config.get("response_time_sla_ms")
+        return limit
+
+    @property
     def is_slow(self) -> bool:
         """Whether it takes longer than it should."""
-        p95 = self.hour.percentile(0.95)
-        return self.sla is not None and p95 is not None and p95 > self.sla
+        return self.sla is not None and self.latency is not None and self.latency > self.sla
+
+    @property
+    def p95(self) -> str:
+        """Within which time 95 % of its answers came."""
+        return tell_duration(self.latency)
+
+    @property
+    def rate(self) -> str:
+        """The share of its answers that were good."""
+        return tell_share(self.hour.succeeded, self.attempts)
+
+    @property
+    def word(self) -> str:
+        """The judgement, one of `TONES`."""
+        if self.destination.paused_at:
+            return "paused"
+        if not kinds.is_pushed(self.destination.type):
+            return "not delivered to"
+        if not self.attempts:
+            return "quiet"
+        if self.hour.failed > FAILING_SHARE * self.attempts:
+            return "failing"
+        return "slow" if self.is_slow else "well"
+
+    @property
+    def tone(self) -> str:
+        """How the judgement is coloured."""
+        return TONES[self.word]
 
 
 @page("console/health.html", title="Health of destinations")
@@ -100,27 +133,14 @@ def judge_all(rows: list[Destination]) -> list[Health]:
 def judge(destination: Destination, steps: list[Step]) -> Health:
     """What is to be said of a destination by how it answered in the last hour."""
     hour = soundings.add_up(steps)
-    sla = destination.config.get("response_time_sla_ms")
-    answers = hour.succeeded + hour.failed
-    p95 = hour.percentile(0.95)
-    if destination.paused_at:
-        word, tone = "paused", "warn"
-    elif not kinds.is_pushed(destination.type):
-        word, tone = "not delivered to", "idle"
-    elif not answers:
-        word, tone = "quiet", "idle"
-    elif hour.failed > FAILING_SHARE * answers:
-        word, tone = "failing", "bad"
-    elif sla is not None and p95 is not None and p95 > sla:
-        word, tone = "slow", "warn"
-    else:
-        word, tone = "well", "good"
-    rate = tell_share(hour.succeeded, answers)
-    bars = charts.draw(
-        f"d{destination.pk}", "Answers", text="", times=[one.at for one in steps],
-        series=make_series(steps),
-    ) if answers else None  # fmt: skip
-    return Health(destination, hour, word, tone, tell_duration(p95), sla, rate, bars)
+    health = Health(destination, hour, hour.percentile(0.95))
+    return replace(health, bars=_draw_bars(health, steps)) if health.attempts else health
+
+
+def _draw_bars(health: Health, steps: list[Step]) -> Chart:
+    times = [one.at for one in steps]
+    name = f"d{health.destination.pk}"
+    return charts.draw(name, "Answers", text="", times=times, series=make_series(steps))
 
 
 def make_series(steps: list[Step]) -> list[Series]:

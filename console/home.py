@@ -51,6 +51,7 @@ def _look(request: HttpRequest) -> dict[str, Any]:
         "is_new": is_new,
         "tiles": make_tiles(course, waiting),
         "charts": [chart_throughput(course), chart_times(course)],
+        "late_seconds": LATE_SECONDS,
         "lanes": [(gauge, tell_duration(1_000 * seconds)) for gauge, seconds in waiting.lanes],
         "needs": attention.find(viewer, failed=total.failed, window=window.title),
         "failed": overview.find_failed(org_id),
@@ -112,15 +113,9 @@ def chart_throughput(course: Course) -> Chart:
 
 def chart_times(course: Course) -> Chart:
     """How long what succeeded took, by step."""
-    steps = course.steps
-    return charts.draw(
+    return charts.draw_durations(
         "times",
         "Time to settle",
         text="Within which time half of what succeeded did, and within which 95 % did.",
-        times=[step.at for step in steps],
-        series=[
-            Series("p95", 4, [step.percentile(0.95) for step in steps]),
-            Series("p50", 1, [step.percentile(0.5) for step in steps]),
-        ],
-        axis=charts.TIMES,
+        steps=course.steps,
     )
