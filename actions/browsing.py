@@ -141,12 +141,11 @@ def describe(names: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Variant]
 
 def _add_aliases(variants: Iterable[Variant]) -> None:
     owners = {version.id: one for one in variants for version in one.versions}
-    rows = DefinitionName.objects.filter(definition_id__in=owners).order_by("definition_id", "id")
-    # A version has at most a hundred.
-    for definition_id, name in rows.values_list("definition_id", "name"):
-        aliases = owners[definition_id].aliases
-        if len(aliases) < MOST_ALIASES:
-            aliases.append(name)
+    found = aliases_of(owners)
+    for definition_id in sorted(found):
+        one = owners[definition_id]
+        # A version has at most a hundred.
+        one.aliases = [*one.aliases, *found[definition_id]][:MOST_ALIASES]
 
 
 def _add_links(variants: Iterable[Variant]) -> None:
@@ -162,9 +161,9 @@ def list_versions(org_id: int, variant: str, *, most: int = 100) -> list[ActionD
     return list(rows.order_by("-version").defer("schema", "description")[:most])
 
 
-def aliases_of(definitions: Iterable[ActionDefinition]) -> dict[int, list[str]]:
+def aliases_of(definition_ids: Iterable[int]) -> dict[int, list[str]]:
     """The aliases of each of these definitions, by its id."""
-    rows = DefinitionName.objects.filter(definition__in=[one.pk for one in definitions])
+    rows = DefinitionName.objects.filter(definition__in=list(definition_ids))
     found: dict[int, list[str]] = defaultdict(list)
     for definition_id, name in rows.order_by("id").values_list("definition_id", "name"):
         found[definition_id or 0].append(name)

@@ -58,7 +58,12 @@ def fragment(
 
 def read_text(asked: QueryDict, name: str) -> str:
     """What was typed there, without what no column holds."""
-    return asked.get(name, "").replace("\0", "").strip()
+    return clean(asked.get(name, ""))
+
+
+def clean(text: str) -> str:
+    """A text that was typed, without what no column holds."""
+    return text.replace("\0", "").strip()
 
 
 def show(

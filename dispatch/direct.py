@@ -20,11 +20,19 @@ from actions import judge
 from config.errors import BadRequestError, BusyError, ConflictError, NotFoundError, RuleError
 from destinations import kinds
 from destinations.attempts import Attempt, Request
-from destinations.authorizing.authorization import NoAnswerError
 from destinations.calls import calls
 from destinations.outcomes import Outcome
 from destinations.soundings import Soundings
-from dispatch import admission, answers, idempotency, intake, rounds, settlement, throttle
+from dispatch import (
+    admission,
+    answers,
+    idempotency,
+    intake,
+    rounds,
+    sendings,
+    settlement,
+    throttle,
+)
 from dispatch.admission import Begun
 from dispatch.idempotency import Call
 from dispatch.intake import Routed, Submission
@@ -136,12 +144,7 @@ def dry_run(order: Order, *, key: str | None = None) -> Request:
         message = "Its actions need approval: what would be sent is not shown before."
         raise ConflictError(message, code="NEEDS_APPROVAL")
     attempt = admission.preview(judged, ends=time.monotonic() + SECONDS)
-    if attempt.keys.fault:
-        raise ConflictError(attempt.keys.fault, code="KEYS_UNUSABLE")
-    try:
-        request = kinds.show_request(attempt)
-    except NoAnswerError as error:
-        raise ConflictError(error.outcome.message, code="NOTHING_TO_SEND") from error
+    request = sendings.show_attempt(attempt)
     if request is None:
         message = f"What goes to a destination of type {attempt.type} is no single request."
         raise RuleError(message, code="NO_DRY_RUN")

@@ -30,14 +30,21 @@ def show_request(record: ActionRecord, payload: bytes) -> Request | None:
         raise ConflictError(message, code="NEEDS_APPROVAL")
     if not kinds.is_pushed(record.destination.type):
         return None
-    attempt = _make_attempt(record, payload)
+    request = show_attempt(_make_attempt(record, payload))
+    return request and _without_signatures(request)
+
+
+def show_attempt(attempt: Attempt) -> Request | None:
+    """The request of an attempt without what is secret; `ConflictError` says why there is none.
+
+    None for what is no single request.
+    """
     if attempt.keys.fault:
         raise ConflictError(attempt.keys.fault, code="KEYS_UNUSABLE")
     try:
-        request = kinds.show_request(attempt)
+        return kinds.show_request(attempt)
     except NoAnswerError as error:
         raise ConflictError(error.outcome.message, code="NOTHING_TO_SEND") from error
-    return request and _without_signatures(request)
 
 
 def _make_attempt(record: ActionRecord, payload: bytes) -> Attempt:

@@ -115,7 +115,7 @@ def download(request: HttpRequest, definition_id: int, offer: str) -> HttpRespon
 
 def _list_lines(definition: ActionDefinition) -> list[Line]:
     versions = browsing.list_versions(definition.org_id, definition.variant, most=MOST_VERSIONS)
-    aliases = browsing.aliases_of(versions)
+    aliases = browsing.aliases_of(one.pk for one in versions)
     used = usage.read_versions(
         org_id=definition.org_id, variant=definition.variant, days=_last_days()
     )

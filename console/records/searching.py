@@ -13,6 +13,7 @@ from django.http import QueryDict
 
 from actions.models import ActionDefinition, DefinitionName
 from config.paging import MAX_ROW_ID
+from console.pages import clean, read_text
 from destinations.models import Destination
 from dispatch import idempotency
 from dispatch.filters import RecordFilter
@@ -72,19 +73,14 @@ def may_operate(viewer: Viewer) -> bool:
 
 def read(query: QueryDict, viewer: Viewer) -> Search:
     """The search that an address says; what is wrong with it matches nothing, and is told."""
-    texts = {name: _clean(query.get(name, "")) for name in TEXTS}
-    tags = tuple(text for one in query.getlist(TAG)[:MAX_TAGS] if (text := _clean(one)))
+    texts = {name: read_text(query, name) for name in TEXTS}
+    tags = tuple(text for one in query.getlist(TAG)[:MAX_TAGS] if (text := clean(one)))
     search = Search(texts, tags, place=_read_place(query))
     reading = _Reading(search, viewer)
     asked = reading.read()
     if reading.faults or reading.finds_nothing:
         asked = NOTHING
     return replace(search, filter=asked, faults=reading.faults)
-
-
-def _clean(text: str) -> str:
-    """The text, without what no column holds."""
-    return text.replace("\0", "").strip()
 
 
 def _read_place(query: QueryDict) -> Place:
