@@ -337,3 +337,10 @@ def test_nothing_is_decided_without_the_token_of_the_form(admin_user, record):
     assert client.post(verb_url(record, "cancel")).status_code == 403
     record.refresh_from_db()
     assert record.status == "queued"
+
+
+def test_the_first_page_counts_what_waits_for_approval(admin_client, held):
+    page = admin_client.get(reverse("admin:index"))
+
+    assert "1 waits for approval" in page.content.decode()
+    assert f"{reverse('console:records')}?status=held" in page.content.decode()

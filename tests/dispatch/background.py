@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from django.db import connections
 
+from dispatch import settlement
 from dispatch.engine import lines
 from dispatch.engine.dispatcher import Dispatcher
+from dispatch.models import IN_FLIGHT
 
 PATIENCE = 20.0
 
@@ -160,3 +163,10 @@ def dispatching() -> Iterator[Dispatcher]:
             yield dispatcher
         finally:
             background.stop_dispatchers()
+
+
+def flush(*endings):
+    """Write them as a dispatcher does."""
+    with connections["default"].cursor() as cursor:
+        parameters = settlement.finish_parameters(endings, statuses=IN_FLIGHT)
+        cursor.execute(settlement.FLUSH, parameters)

@@ -21,7 +21,7 @@ from dispatch.engine import dispatcher as dispatcher_module
 from dispatch.models import IN_FLIGHT, ActionPayload
 from operations import retention
 from tests import factories
-from tests.dispatch.background import Answer, wait_until
+from tests.dispatch.background import Answer, flush, wait_until
 
 REPLY = {"status": 503, "headers": {"retry-after": "5"}, "body": "busy", "is_cut": False}
 # As the client decodes what a server sends.
@@ -37,13 +37,6 @@ def fail(record_id, attempt=0, reply=REPLY, **fields):
     for name, value in fields.items():
         setattr(ending, name, value)
     return ending
-
-
-def flush(*endings):
-    """Write them as a dispatcher does."""
-    with connection.cursor() as cursor:
-        parameters = settlement.finish_parameters(endings, statuses=IN_FLIGHT)
-        cursor.execute(settlement.FLUSH, parameters)
 
 
 @pytest.fixture

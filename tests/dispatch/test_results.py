@@ -13,7 +13,7 @@ from dispatch.models import IN_FLIGHT, ActionPayload, ActionRecord
 from tests import factories
 from tests.destinations.kinds.mcp_servers import start_new_server
 from tests.dispatch import plans
-from tests.dispatch.background import wait_until
+from tests.dispatch.background import flush, wait_until
 from tests.dispatch.concurrency import at_once
 
 PAYLOADS = "dispatch_actionpayload"
@@ -24,20 +24,13 @@ def end(record_id, attempt=0, result=RESULT, verdict=Verdict.ACK):
     return retries.end_attempt(record_id, attempt, 0, Outcome(verdict, result=result))
 
 
-def flush(endings):
-    """Write them as a dispatcher does."""
-    with connection.cursor() as cursor:
-        parameters = settlement.finish_parameters(endings, statuses=IN_FLIGHT)
-        cursor.execute(settlement.FLUSH, parameters)
-
-
 @pytest.fixture
 def running(record):
     return factories.move(record, status="running", started_at=timezone.now())
 
 
 def test_the_result_is_kept_and_shown(api, running):
-    flush([end(running.pk)])
+    flush(end(running.pk))
 
     assert ActionPayload.objects.get().result == RESULT.encode()
     response = api.get(f"~/actions/records/{running.pk}")
@@ -51,13 +44,13 @@ def test_the_result_is_kept_and_shown(api, running):
 def test_where_nothing_came_back_it_is_null(api, running):
     assert api.data(api.get(f"~/actions/records/{running.pk}"))["result"] is None
 
-    flush([end(running.pk, result=None)])
+    flush(end(running.pk, result=None))
 
     assert api.data(api.get(f"~/actions/records/{running.pk}"))["result"] is None
 
 
 def test_a_list_is_without_results(api, running):
-    flush([end(running.pk)])
+    flush(end(running.pk))
 
     (item,) = api.data(api.get("~/actions/records"))["items"]
     assert "result" not in item
@@ -74,7 +67,7 @@ def test_a_list_is_without_results(api, running):
     ],
 )
 def test_what_does_not_succeed_keeps_none(running, ending):
-    flush([end(running.pk, **ending)])
+    flush(end(running.pk, **ending))
 
     assert ActionPayload.objects.get().result is None
 
@@ -84,10 +77,10 @@ def test_each_action_of_a_flush_keeps_its_own(acme, definition):
     ActionRecord.objects.update(status="running", started_at=timezone.now())
 
     flush(
-        [
+        *(
             end(record.pk, result=None if number == 2 else f'{{"n":{number}}}')
             for number, record in enumerate(records)
-        ]
+        )
     )
 
     kept = list(ActionPayload.objects.order_by("pk").values_list("result", flat=True))
@@ -98,14 +91,14 @@ def test_each_action_of_a_flush_keeps_its_own(acme, definition):
 def test_an_action_whose_payload_is_gone_ends_all_the_same(running):
     ActionPayload.objects.all().delete()
 
-    flush([end(running.pk)])
+    flush(end(running.pk))
 
     running.refresh_from_db()
     assert running.status == "succeeded"
 
 
 def test_retention_takes_the_result_with_the_payload(api, running):
-    flush([end(running.pk)])
+    flush(end(running.pk))
     ActionPayload.objects.all().delete()
 
     shown = api.data(api.get(f"~/actions/records/{running.pk}"))
@@ -157,7 +150,7 @@ def test_two_that_end_it_at_once_leave_one_result(acme, definition):
     factories.move(record, status="running", started_at=timezone.now())
 
     def write(number):
-        return lambda: flush([end(record.pk, result=f'{{"n":{number}}}')])
+        return lambda: flush(end(record.pk, result=f'{{"n":{number}}}'))
 
     at_once(lambda one: one(), [write(number) for number in range(4)])
 

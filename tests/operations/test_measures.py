@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +19,7 @@ from operations import measures, retention, usage
 from operations.models import Minute
 from tests import factories
 from tests.factories import make_record, move
-from tests.operations.using import end, never
+from tests.operations.using import end, never, storing_slowly
 
 HOUR, DAY = measures.WINDOWS["hour"], measures.WINDOWS["day"]
 COUNTS = ("accepted", "succeeded", "failed", "canceled")
@@ -164,25 +163,10 @@ def test_old_minutes_go_and_what_is_imported_from_long_ago_makes_none(acme, reco
 def test_what_is_committed_late_is_missing_nowhere(acme, definition):
     """Its id was taken, and its row has the time, from before others that are counted."""
     make_record(acme)
-    taken, go = threading.Event(), threading.Event()
-
-    def store_slowly():
-        try:
-            with transaction.atomic():
-                make_record(acme)
-                taken.set()
-                go.wait(10)
-        finally:
-            connections.close_all()
-
-    slow = threading.Thread(target=store_slowly)
-    slow.start()
-    taken.wait(10)
-    make_record(acme)
-    usage.roll_up(slow.is_alive)
-    assert told() == truth()
-    go.set()
-    slow.join(10)
+    with storing_slowly(acme) as slow:
+        make_record(acme)
+        usage.roll_up(slow.is_alive)
+        assert told() == truth()
     assert told() == truth()
     usage.roll_up(never)
     assert told() == truth()

@@ -6,7 +6,7 @@ import random
 import threading
 
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,14 @@ from operations import retention, usage
 from operations.models import Usage, UsageProgress
 from tests.dispatch.concurrency import at_once
 from tests.factories import make_record, move
-from tests.operations.using import ENDS, counted, days_ago, from_records, never
+from tests.operations.using import (
+    ENDS,
+    counted,
+    days_ago,
+    from_records,
+    never,
+    storing_slowly,
+)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -28,25 +35,10 @@ def test_an_action_that_is_stored_late_is_not_passed_over(acme, definition):
     make_record(acme)
     usage.roll_up(never)
     before = counted()
-    taken, go = threading.Event(), threading.Event()
-
-    def store_slowly():
-        try:
-            with transaction.atomic():
-                make_record(acme)
-                taken.set()
-                go.wait(10)
-        finally:
-            connections.close_all()
-
-    slow = threading.Thread(target=store_slowly)
-    slow.start()
-    taken.wait(10)
-    make_record(acme)
-    stopped = usage.roll_up(slow.is_alive)
-    assert counted() == before
-    go.set()
-    slow.join(10)
+    with storing_slowly(acme) as slow:
+        make_record(acme)
+        stopped = usage.roll_up(slow.is_alive)
+        assert counted() == before
     usage.roll_up(never)
 
     assert stopped.trouble == ""
@@ -57,23 +49,8 @@ def test_an_action_that_is_stored_late_is_not_passed_over(acme, definition):
 @pytest.mark.django_db(transaction=True)
 def test_who_stores_for_too_long_is_told_of(acme, definition, monkeypatch):
     monkeypatch.setattr(usage, "PATIENCE_SECONDS", 0.1)
-    taken, go = threading.Event(), threading.Event()
-
-    def store_slowly():
-        try:
-            with transaction.atomic():
-                make_record(acme)
-                taken.set()
-                go.wait(10)
-        finally:
-            connections.close_all()
-
-    slow = threading.Thread(target=store_slowly)
-    slow.start()
-    taken.wait(10)
-    report = usage.roll_up(never)
-    go.set()
-    slow.join(10)
+    with storing_slowly(acme):
+        report = usage.roll_up(never)
 
     assert report.trouble == usage.NOBODY_ENDS
     assert UsageProgress.objects.filter(as_of__isnull=False).count() == 0

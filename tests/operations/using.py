@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from django.db import connections, transaction
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 
@@ -11,6 +14,7 @@ from dispatch import settlement
 from dispatch.models import ActionPayload, ActionRecord, Status
 from dispatch.retries import Ending
 from operations.models import COUNTS, Usage, VersionUsage
+from tests.factories import make_record
 
 TODAY = datetime.now(tz=UTC).date()
 ENDS = {"delivered": "succeeded", "failed": "failed", "canceled": "canceled"}
@@ -18,6 +22,30 @@ ENDS = {"delivered": "succeeded", "failed": "failed", "canceled": "canceled"}
 
 def never():
     return False
+
+
+@contextmanager
+def storing_slowly(org):
+    """An action whose id is taken, and which is committed at the end of the block."""
+    taken, go = threading.Event(), threading.Event()
+
+    def store():
+        try:
+            with transaction.atomic():
+                make_record(org)
+                taken.set()
+                go.wait(10)
+        finally:
+            connections.close_all()
+
+    slow = threading.Thread(target=store)
+    slow.start()
+    taken.wait(10)
+    try:
+        yield slow
+    finally:
+        go.set()
+        slow.join(10)
 
 
 def counted():
