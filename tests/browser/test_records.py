@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import axe
 from tests.browser.conftest import Visiting
 from tests.browser.demo import INVOICE, Demo, define, send
 
@@ -182,6 +183,7 @@ def test_all_that_matches_is_canceled_in_bulk(visit: Visiting, console: Demo):
     expect(page.get_by_text("Cancel 3 actions of Acme?")).to_be_visible()
     page.get_by_role("button", name="Cancel them").click()
     expect(page.locator("#bulk-progress")).to_contain_text("3 done of 3 found")
+    assert axe.find_faults(page) == []
 
 
 @pytest.mark.parametrize("path", ["/admin/records/", "/admin/records/{retried}/"])
