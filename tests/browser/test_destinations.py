@@ -31,7 +31,8 @@ def test_the_form_follows_the_type_at_once_and_so_do_the_credentials(
     for kind, secret in SECRETS.items():
         credential = {"type": kind, "label": f"browser's {kind}", "secret": secret}
         console.acme.data("PUT", "~/credentials", credential)
-        console.globex.data("PUT", "~/credentials", credential | {"label": f"globex's {kind}"})
+        theirs = credential | {"label": f"browser's {kind} of globex"}
+        console.globex.data("PUT", "~/credentials", theirs)
     page = visit(EDITOR).go("/admin/destinations/destination/add/")
     queue = page.get_by_text("Queue URL")
     expect(page.get_by_text("Response time SLA (ms)")).to_be_visible()
@@ -53,8 +54,9 @@ def test_the_form_follows_the_type_at_once_and_so_do_the_credentials(
 
 
 def offer(page: Page) -> Locator:
-    """The credentials among which one can choose."""
+    """The credentials of this file among which one can choose; others make some, too."""
     page.locator("#id_credential + .select2").click()
+    page.locator(".select2-search__field").fill("browser's")
     return page.locator(".select2-results__option")
 
 
