@@ -91,11 +91,12 @@ class Deliveries:
             else:
                 began = time.monotonic()
                 outcome = await kinds.deliver(attempt, clients)
-                self._observe(claimed, outcome, began)
+                now = time.monotonic()
+                self._observe(claimed, outcome, began, now)
                 ending = retries.end_attempt(
                     attempt.record_id, attempt.number, attempt.failures, outcome
                 )
-                ending.milliseconds = round((time.monotonic() - began) * 1_000)
+                ending.milliseconds = round((now - began) * 1_000)
         finally:
             self.free += 1
             self.busy[claimed.destination_id] -= 1
@@ -105,9 +106,8 @@ class Deliveries:
         self.endings.append(ending)
         self.finished.set()
 
-    def _observe(self, claimed: Claimed, outcome: Outcome, began: float) -> None:
+    def _observe(self, claimed: Claimed, outcome: Outcome, began: float, now: float) -> None:
         """What the answer says of the destination, for its health and the limits of the lane."""
-        now = time.monotonic()
         milliseconds = (now - began) * 1_000
         sla = claimed.attempt.config.get("response_time_sla_ms")
         self.soundings.note(claimed.destination_id, outcome, milliseconds=milliseconds, sla=sla)
