@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -23,7 +23,9 @@ from destinations.models import Destination
 from destinations.soundings import Step
 from dispatch import advice, gauges
 from dispatch.gauges import Gauge
+from dispatch.models import Lane
 from operations import lane_samples
+from operations.models import LaneSample
 from orgs.viewers import Viewer, viewer_of
 
 _DESTINATION = "/v1/orgs/{org_id}/destinations/{id}"
@@ -158,17 +160,15 @@ def read_lanes(destination: Destination) -> tuple[list[tuple[Gauge, Spark]], int
     read = gauges.read(rows)
     samples = lane_samples.find_last([one.lane.pk for one in read])
     until = timezone.now()
-    return [
-        (
-            gauge,
-            charts.draw_moves(
-                [(one.at, one.running_limit) for one in samples[gauge.lane.pk]],
-                until - SAMPLED,
-                until,
-            ),
-        )
-        for gauge in read
-    ], count
+    return [(one, draw_lane(one.lane, samples[one.lane.pk], until)) for one in read], count
+
+
+def draw_lane(lane: Lane, samples: list[LaneSample], until: datetime) -> Spark:
+    """How the lane's limit has moved within a day, by its samples and as it stands."""
+    moves = [(one.at, one.running_limit) for one in samples]
+    if lane.moved_at:
+        moves.append((lane.moved_at, lane.running_limit))
+    return charts.draw_moves(moves, until - SAMPLED, until)
 
 
 def find_errors(steps: list[Step]) -> list[Step]:

@@ -18,7 +18,7 @@ from django.db import connection
 
 from config import histograms
 from destinations import soundings
-from operations import lane_samples, minutes
+from operations import chores, lane_samples, minutes
 from operations.chores import Report, Stop
 from operations.minutes import ENDS
 
@@ -26,6 +26,8 @@ from operations.minutes import ENDS
 LOOKED_THROUGH = 10_000
 # The worker counts every minute.
 LATE = timedelta(minutes=3)
+# For how long one kind of rows is deleted: other jobs want their turn.
+RUN_SECONDS = 60.0
 _COUNTS = ("accepted", *ENDS)
 _SUMS = ", ".join(f"sum({one})::bigint AS {one}" for one in _COUNTS)
 
@@ -172,10 +174,13 @@ def _read_times(text: str) -> dict[int, int]:
 
 
 def delete_old(stop: Stop) -> Report:
-    """Delete what is measured and kept no longer: minutes, samples of lanes, soundings."""
+    """Delete what is measured and kept no longer: minutes, samples of lanes, soundings.
+
+    Each for a minute at most; the next run goes on there.
+    """
     return Report(
         {
-            "minutes": minutes.delete_old(),
+            "minutes": _delete(minutes.delete_batch, stop),
             "lane_samples": _delete(lane_samples.delete_batch, stop),
             "soundings": _delete(soundings.delete_batch, stop),
         }
@@ -183,7 +188,7 @@ def delete_old(stop: Stop) -> Report:
 
 
 def _delete(batch: Callable[[], int], stop: Stop) -> int:
-    deleted = 0
-    while not stop() and (number := batch()):
+    deleted, stop = 0, chores.within(RUN_SECONDS, stop)
+    while not stop() and (number := chores.insist(batch)):
         deleted += number
     return deleted

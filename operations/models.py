@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import F, Func, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
 from dispatch.models import Lane
@@ -295,6 +295,14 @@ class Minute(models.Model):
 
     class Meta:
         ordering = ("minute",)
+        indexes = (
+            # minutes.DELETE: those that are kept no longer.
+            models.Index(
+                "length",
+                Func("minute", template="(%(expressions)s AT TIME ZONE 'UTC')"),
+                name="minute_age",
+            ),
+        )
         constraints = (
             # Also what the first page is read by.
             models.UniqueConstraint(
@@ -307,7 +315,7 @@ class Minute(models.Model):
 
 
 class LaneSample(models.Model):
-    """How a lane's limits stood after a move: the last one of each minute in which it moved."""
+    """How a lane's limits stood after a move: the last one of five minutes in which it moved."""
 
     lane = models.ForeignKey(Lane, models.CASCADE, related_name="samples", db_index=False)
     at = models.DateTimeField()

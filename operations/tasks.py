@@ -107,13 +107,13 @@ def roll_up_usage(stop: chores.Stop) -> chores.Report:
     return usage.roll_up(stop)
 
 
-@chore("* * * * *")
+@chore("*/5 * * * *")
 def sample_lanes(stop: chores.Stop) -> chores.Report:
     """How the limits of lanes stand that have moved since the last time."""
     return lane_samples.take(stop)
 
 
-@chore("23 * * * *")
+@chore("8-59/15 * * * *")
 def delete_measures(stop: chores.Stop) -> chores.Report:
     """Minutes, samples of lanes and soundings of destinations that are kept no longer."""
     return measures.delete_old(stop)

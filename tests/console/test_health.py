@@ -171,6 +171,16 @@ def test_a_page_tells_how_a_destination_answers_and_its_lanes_stand(come, client
         assert said in response.text
 
 
+def test_a_lane_stands_as_it_is_also_where_it_has_moved_since_its_last_sample(hooks):
+    lane = factories.make_lane(hooks["well"], moved_at=timezone.now(), revision=2)
+    lane_samples.take(never)
+    Lane.objects.filter(pk=lane.pk).update(running_limit=3, revision=3)
+
+    (((_, spark),), _) = pages.read_lanes(hooks["well"])
+
+    assert spark.text == "From 3 to 16, now 3"
+
+
 def test_lanes_with_trouble_come_first_and_there_is_an_end_of_them(hooks, monkeypatch):
     monkeypatch.setattr(pages, "LANES", 2)
     monkeypatch.setattr(pages, "LANES_COUNTED", 3)

@@ -1,4 +1,4 @@
-"""The plan of a statement of the dispatcher, as its own connections make and keep it."""
+"""The plan of a statement; of one of the dispatcher's, as its own connections make and keep it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,14 @@ def prepared() -> Iterator[None]:
 
 def explain(execute: str) -> Plan:
     """The plan of a prepared statement that is executed, which it is."""
+    return read(f"EXECUTE {execute}")
+
+
+def read(statement: str, parameters: Any = None) -> Plan:
+    """The plan of a statement, which is executed."""
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE {execute}")
+        cursor.execute(
+            f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {statement}", parameters
+        )
         (explained,) = cursor.fetchone()
     return Plan(explained)

@@ -1,4 +1,4 @@
-"""How the limits of lanes have moved is sampled by the minute, and the last sample stays."""
+"""How the limits of lanes have moved is sampled now and then, and the last sample stays."""
 
 from __future__ import annotations
 

@@ -7,17 +7,19 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config import histograms
 from dispatch.models import ActionRecord
-from operations import measures, retention, usage
+from operations import measures, minutes, retention, usage
 from operations.models import Minute
 from tests import factories
+from tests.dispatch import plans
 from tests.factories import make_record, move
 from tests.operations.using import end, never, storing_slowly
 
@@ -145,7 +147,7 @@ def test_a_worker_that_does_not_count_is_told_of(acme, record):
     assert measures.Course(HOUR, course.steps, ago(minutes=-4), course.as_of, False).is_late
 
 
-def test_old_minutes_go_and_what_is_imported_from_long_ago_makes_none(acme, record):
+def test_what_is_imported_from_long_ago_is_in_no_minute(acme, record):
     move(record, created_at=ago(days=4))
     usage.roll_up(never)
     end(record)
@@ -153,10 +155,72 @@ def test_old_minutes_go_and_what_is_imported_from_long_ago_makes_none(acme, reco
     usage.roll_up(never)
     assert not Minute.objects.exists()
 
-    Minute.objects.create(minute=ago(days=4))
-    young = Minute.objects.create(minute=ago(days=2))
-    assert measures.delete_old(never).result["minutes"] == 1
-    assert [*Minute.objects.all()] == [young]
+
+def test_what_no_hour_is_read_of_any_more_is_in_quarters_of_an_hour_only(acme, record):
+    move(record, created_at=ago(hours=5))
+    end(record, "failed")
+    move(record, completed_at=ago(hours=4))
+
+    usage.roll_up(never)
+
+    assert set(Minute.objects.values_list("length", flat=True)) == {15}
+    assert told(acme, DAY) == truth(acme, DAY)
+
+
+def test_minutes_go_after_hours_and_quarters_of_an_hour_after_days(acme):
+    for length, old, young in (
+        (1, ago(minutes=181), ago(minutes=179)),
+        (15, ago(hours=49), ago(hours=47)),
+    ):
+        Minute.objects.create(length=length, minute=old, org=acme)
+        Minute.objects.create(length=length, minute=young)
+
+    assert measures.delete_old(never).result["minutes"] == 2
+    assert set(Minute.objects.values_list("length", "org")) == {(1, None), (15, None)}
+
+
+def test_old_minutes_go_batch_by_batch(acme, monkeypatch):
+    monkeypatch.setattr(minutes, "DELETE", minutes.DELETE.replace("10000", "2"))
+    for length in (1, 15):
+        for days in (5, 6, 7):
+            Minute.objects.create(length=length, minute=ago(days=days), org=acme)
+
+    with CaptureQueriesContext(connection) as queries:
+        assert measures.delete_old(never).result["minutes"] == 6
+    assert sum("operations_minute" in one["sql"] for one in queries) == 4
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_deleting_ends_when_it_is_told_or_its_time_is_over(acme, monkeypatch, is_stopped):
+    monkeypatch.setattr(measures, "RUN_SECONDS", 60.0 if is_stopped else -1.0)
+    Minute.objects.create(minute=ago(days=5), org=acme)
+
+    report = measures.delete_old(lambda: is_stopped)
+
+    assert report.result == {"minutes": 0, "lane_samples": 0, "soundings": 0}
+
+
+def test_old_minutes_are_found_by_their_age_and_young_ones_by_whose_they_are(acme):
+    """With many that are young, of the same minutes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO orgs_organization SELECT (jsonb_populate_record(o, jsonb_build_object("
+            "'id', o.id + n, 'name', n, 'slug', n, 'tenant_id', gen_random_uuid()))).* "
+            "FROM orgs_organization o, generate_series(1, 100) n WHERE o.id = %s",
+            [acme.pk],
+        )
+        cursor.execute(
+            "INSERT INTO operations_minute (org_id, length, minute, accepted, succeeded, failed, "
+            "canceled, times) SELECT o.id, 1, now() - n * interval '1 minute', 1, 0, 0, 0, '{}' "
+            "FROM orgs_organization o, generate_series(1, 190) n"
+        )
+        cursor.execute("ANALYZE operations_minute")
+    deleting = plans.read(minutes.DELETE)
+    asked = {"step": HOUR.step, "span": HOUR.span, "length": 1, "org": acme.pk}
+    reading = plans.read(measures.READ_ONE, asked)
+
+    assert deleting.indexes("operations_minute") == {"minute_age", "operations_minute_pkey"}
+    assert reading.indexes("operations_minute") == {"minute_once"}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -229,10 +293,10 @@ def test_what_is_deleted_before_it_was_counted_as_over_is_counted(acme, record):
     usage.roll_up(never)
     acme.history_days = acme.payload_days = 1
     acme.save()
-    move(record, status="failed", completed_at=ago(hours=47), created_at=ago(hours=48))
+    move(record, status="failed", completed_at=ago(hours=25), created_at=ago(hours=26))
 
     retention.delete_history(never)
 
     assert not ActionRecord.objects.exists()
-    assert sum(Minute.objects.filter(length=1, org=acme).values_list("failed", flat=True)) == 1
-    assert sum(Minute.objects.filter(length=15, org=None).values_list("failed", flat=True)) == 1
+    for org in (acme, None):
+        assert sum(Minute.objects.filter(org=org).values_list("failed", flat=True)) == 1
