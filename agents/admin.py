@@ -13,10 +13,12 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from agents import catalog, services
+from agents.key_admin import RotatedKeyAdmin
 from agents.models import MAX_NAME, KeyTools, Tool
 from agents.schemas import PUT_KEY_TOOLS
 from agents.serializers import UNSAID
 from destinations.admin.forms import DrawnJSONField
+from orgs.models import ApiKey
 from orgs.reach import RowFilter
 from orgs.viewers import viewer_of
 from orgs.windows import SavedByService, ServiceForm, SoftlyDeleted, badge
@@ -177,3 +179,6 @@ class KeyToolsAdmin(SavedByService, SoftlyDeleted):
             actor=request.user.get_username(),
             held=viewer_of(request).limit,
         )
+
+
+admin.site.register(ApiKey, RotatedKeyAdmin)

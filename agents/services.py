@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -15,8 +16,8 @@ from actions.services import lock_definitions
 from agents import contracts
 from agents.models import NAME_PATTERN, KeyTools, Tool
 from config.errors import ConflictError, RuleError
-from orgs.models import ApiKey
-from orgs.services import check_key
+from orgs import services as orgs
+from orgs.models import ApiKey, Membership
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def choose_tools(
     One that is not marked, or not yet, may be chosen, too. `held` is what the caller may do, who
     chooses for no key that may do more; None: for anybody's.
     """
-    check_key(key=key, held=held)
+    orgs.check_key(key=key, held=held)
     if variants is None:
         KeyTools.objects.filter(key=key).delete()
         chosen = None
@@ -84,6 +85,18 @@ def choose_tools(
     number = "all" if chosen is None else len(chosen)
     logger.info("organization %s: key %s may call %s tools by %s", key.org_id, key, number, actor)
     return chosen
+
+
+@transaction.atomic
+def rotate_key(
+    *, key: ApiKey, grace: timedelta, seen: int, by: Membership | None = None
+) -> tuple[ApiKey, str]:
+    """Another key in the place of this one, as `orgs.services` makes it, for the same tools."""
+    made, material = orgs.rotate_key(key=key, grace=grace, seen=seen, by=by)
+    chosen = KeyTools.objects.filter(key=key).first()
+    if chosen is not None:
+        KeyTools.objects.create(key=made, org_id=made.org_id, variants=chosen.variants)
+    return made, material
 
 
 def _check_contract(org_id: int, variant: str) -> None:

@@ -74,14 +74,15 @@ def _find_paused(viewer: Viewer) -> Iterator[Need]:
 
 def _find_expiring(viewer: Viewer) -> Iterator[Need]:
     until = timezone.now() + EXPIRES_WITHIN
-    for kind, model, operation, label, page in (
-        ("credential", Credential, f"GET {_ORG}/credentials", "label", "destinations_credential"),
-        ("API key", ApiKey, f"GET {_ORG}/keys", "description", "orgs_apikey"),
+    credentials, keys = Credential.objects.live(), ApiKey.objects.unreplaced().live()
+    for kind, live, operation, label, page in (
+        ("credential", credentials, f"GET {_ORG}/credentials", "label", "destinations_credential"),
+        ("API key", keys, f"GET {_ORG}/keys", "description", "orgs_apikey"),
     ):
         if not viewer.may(operation):
             continue
-        rows: QuerySet = model.objects.live().filter(expires_at__lt=until)
-        names = _name(viewer.narrow(rows).order_by("expires_at"), label)
+        rows: QuerySet = viewer.narrow(live).filter(expires_at__lt=until)
+        names = _name(rows.order_by("expires_at"), label)
         if names:
             count = tell_bounded(len(names), COUNTED)
             title = f"{count} {_plural(kind, names)} expired, or expiring within 14 days"

@@ -228,9 +228,11 @@ class KeyForm(ServiceForm):
         return list(dict.fromkeys(filter(None, lines))) or None
 
 
-@admin.register(ApiKey)
 class ApiKeyAdmin(OpensOrganizations, ShowsOnce, SavedByService, SoftlyDeleted):
-    """Keys: made and ended. The secret is shown once, its hash never."""
+    """Keys: made and ended. The secret is shown once, its hash never.
+
+    Registered in `agents`, which knows what else a key has that another one takes over.
+    """
 
     form = KeyForm
     delete_note = "The next call with this key is refused. There is no way back."

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orgs.audit.acting import Via
-from orgs.querysets import InviteQuerySet, LiveQuerySet, MembershipQuerySet
+from orgs.querysets import InviteQuerySet, KeyQuerySet, LiveQuerySet, MembershipQuerySet
 
 # The longest that anything is kept.
 MOST_DAYS = 3_650
@@ -252,7 +252,7 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = LiveQuerySet.as_manager()
+    objects = KeyQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)

@@ -8,11 +8,12 @@ import logging
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
+from django.utils import timezone
 from django.utils.text import slugify
 
 from config.errors import ConflictError, ForbiddenError, NotFoundError, RuleError
@@ -61,6 +62,12 @@ def create_key(
     check_grant(
         held=member.permissions if held is None else held, given=given or (), pointer="/permissions"
     )
+    return _store_key(member, description, expires_at, Limits(given, limits.variants))
+
+
+def _store_key(
+    member: Membership, description: str, expires_at: datetime | None, limits: Limits
+) -> tuple[ApiKey, str]:
     material = KEY_PREFIX + secrets.token_hex(20)
     key = ApiKey.objects.create(
         org_id=member.org_id,
@@ -69,7 +76,7 @@ def create_key(
         prefix=material[:12],
         hash=hash_key(material),
         expires_at=expires_at,
-        permissions=None if given is None else list(given),
+        permissions=None if limits.permissions is None else list(limits.permissions),
         variants=None if limits.variants is None else list(limits.variants),
     )
     return key, material
@@ -117,6 +124,53 @@ def delete_key(*, key: ApiKey, held: Collection[str] | None = None) -> ApiKey:
     ApiKey.objects.filter(pk=key.pk, deleted_at=None).update(deleted_at=Now())
     key.refresh_from_db()
     return key
+
+
+@transaction.atomic
+def rotate_key(
+    *, key: ApiKey, grace: timedelta, seen: int, by: Membership | None = None
+) -> tuple[ApiKey, str]:
+    """Another key in the place of this one and its secret, which is shown this once.
+
+    It is the same member's, has the same name and limits, and lasts for as long as this one was
+    made for. This one ends after `grace`, or when it would have ended, if that is earlier. `seen`
+    is the newest key that there was when somebody was asked: a second press makes no second one.
+    People rotate keys of their own; without `by` an operator rotates anybody's.
+    """
+    member = lock_member(key.member)
+    if ApiKey.objects.filter(member=member, description=key.description, pk__gt=seen).exists():
+        raise ConflictError(
+            "A key of this name was made meanwhile, and so nothing was done. If its secret is "
+            "lost, rotate that one.",
+            code="KEY_ROTATED",
+        )
+    key.refresh_from_db(from_queryset=ApiKey.objects.select_for_update(no_key=True))
+    check_rotation(key=key, by=by)
+    limits = Limits(key.permissions, key.variants)
+    made = _store_key(member, key.description, find_next_end(key), limits)
+    if grace:
+        ends_at = Least("expires_at", Now() + grace)
+        ApiKey.objects.filter(pk=key.pk).update(expires_at=ends_at)
+        key.refresh_from_db()
+    else:
+        delete_key(key=key)
+    return made
+
+
+def check_rotation(*, key: ApiKey, by: Membership | None) -> None:
+    """Refuse that a member rotates a key of somebody else, and anybody one that has ended."""
+    if by is not None and key.member_id != by.pk:
+        message = f"It is a key of {key.member.user}: people rotate keys of their own only."
+        raise ForbiddenError(message, code="NOT_YOUR_KEY")
+    if key.deleted_at or (key.expires_at and key.expires_at <= timezone.now()):
+        raise ConflictError("This key has ended: make another one.", code="KEY_ENDED")
+
+
+def find_next_end(key: ApiKey) -> datetime | None:
+    """When a key that took this one's place now would end: it lasts for as long as this one was
+    made for; None is without an end.
+    """
+    return key.expires_at and timezone.now() + (key.expires_at - key.created_at)
 
 
 @transaction.atomic

@@ -43,6 +43,10 @@ class ShowsOnce(Narrowed):
         if secret is None:
             answer: HttpResponse = super().response_add(request, obj, post_url_continue)
             return answer
+        return self.answer_page(request, secret, obj)
+
+    def answer_page(self, request: HttpRequest, secret: Secret, obj: Any) -> HttpResponse:
+        """A page that shows it, and nothing else."""
         context = {
             **self.admin_site.each_context(request),
             "title": secret.title,
