@@ -1,8 +1,8 @@
 """How destinations answer: what each process has seen of that, summed up and written now and then.
 
-A dispatcher writes nothing for a delivery; what is delivered while its caller waits is written as
-it ends. A process that is killed takes some seconds of it along; that is why nothing but the health
-of destinations is read of it.
+Nobody writes anything for one delivery: neither a dispatcher, nor a web process whose caller waits.
+A process that is killed takes some seconds of it along; that is why nothing but the health of
+destinations is read of it.
 """
 
 from __future__ import annotations

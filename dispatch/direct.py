@@ -22,7 +22,6 @@ from destinations import kinds
 from destinations.attempts import Attempt, Request
 from destinations.calls import calls
 from destinations.outcomes import Outcome
-from destinations.soundings import Soundings
 from dispatch import (
     admission,
     answers,
@@ -34,6 +33,7 @@ from dispatch import (
     throttle,
 )
 from dispatch.admission import Begun
+from dispatch.echoes import echoes
 from dispatch.idempotency import Call
 from dispatch.intake import Routed, Submission
 from dispatch.limits import Observation, Seen
@@ -259,29 +259,15 @@ def _settle(begun: Begun, outcome: Outcome, seconds: float) -> None:
     ending.milliseconds = round(seconds * 1_000)
     if not settlement.finish(ending):
         settlement.tell_late(ending)
-    seen = throttle.judge_answer(
-        outcome,
-        milliseconds=seconds * 1_000,
-        sla=begun.attempt.config.get("response_time_sla_ms"),
-    )
-    _sound(begun, outcome, seconds)
+    milliseconds, sla = seconds * 1_000, begun.attempt.config.get("response_time_sla_ms")
+    seen = throttle.judge_answer(outcome, milliseconds=milliseconds, sla=sla)
+    echoes.note(begun.attempt.destination_id, outcome, milliseconds=milliseconds, sla=sla)
     if seen is not None:
         what = f"HTTP {outcome.status}" if outcome.status else outcome.message
         pause = outcome.seconds if seen is Seen.LIMITED else None
         ended = begun.started + seconds
         answer = Observation(seen, begun.started, ended, begun.is_filling, pause, what)
         _observe(begun.attempt.lane_id, answer)
-
-
-def _sound(begun: Begun, outcome: Outcome, seconds: float) -> None:
-    """How the destination answered, for its health; the same goes for that."""
-    attempt, soundings = begun.attempt, Soundings()
-    sla = attempt.config.get("response_time_sla_ms")
-    soundings.note(attempt.destination_id, outcome, milliseconds=seconds * 1_000, sla=sla)
-    try:
-        soundings.write()
-    except DatabaseError:
-        logger.exception("How destination %d answered is not kept", attempt.destination_id)
 
 
 def _observe(lane_id: int, answer: Observation) -> None:

@@ -97,6 +97,7 @@ class Slots:
 
 _installed: list[Slots] = []
 _on_stop: list[Callable[[], None]] = []
+_at_end: list[Callable[[], None]] = []
 _while_left: list[Callable[[], AbstractContextManager[None]]] = []
 
 
@@ -109,6 +110,17 @@ def install(slots: Slots) -> None:
 def on_stop(call: Callable[[], None]) -> None:
     """Have it called when a process with slots is to end, so that nobody in it waits longer."""
     _on_stop.append(call)
+
+
+def at_end(call: Callable[[], None]) -> None:
+    """Have it called when a process with slots ends, after its last request."""
+    _at_end.append(call)
+
+
+def end() -> None:
+    """Call what is to be called at the end of the process."""
+    for call in _at_end:
+        call()
 
 
 def while_left(context: Callable[[], AbstractContextManager[None]]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from destinations.models import Sounding
 from dispatch import direct
 from dispatch.models import ActionRecord
 from tests import factories
@@ -144,3 +145,18 @@ def test_a_web_process_that_is_asked_to_end_answers_first(receiver, key, web, th
 
     assert told.result(20)[1]["data"]["status"] == "succeeded"
     assert process.wait(15) == 0
+
+
+def test_how_a_destination_answered_is_written_now_and_then_and_all_of_it_at_the_end(
+    receiver, key, web, threads
+):
+    process, port = web
+    receiver.otherwise = Answer(body=b'{"result": "counted"}')
+    told = [threads.submit(execute, port, key) for _ in range(20)]
+    assert {one.result(30)[0] for one in told} == {200}
+    wait_until(Sounding.objects.exists)
+
+    process.terminate()
+    process.wait(20)
+
+    assert sum(Sounding.objects.values_list("succeeded", flat=True)) == 20

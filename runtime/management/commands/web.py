@@ -4,6 +4,7 @@ import threading
 from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.util import Finalize
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler
@@ -91,6 +92,8 @@ def load_in_worker(server_pid: int, threads: int, waiting: int) -> slots.Applica
     application: WSGIHandler = get_internal_wsgi_application()
     ours = slots.Slots(threads)
     slots.install(ours)
+    # What `atexit` knows of is not called in a process that multiprocessing has forked.
+    Finalize(None, slots.end, exitpriority=0)
     seats.limit(waiting)
     show_protocol()
     threading.Thread(target=ours.bodies.watch, name="bodies", daemon=True).start()
