@@ -198,6 +198,9 @@ def _read_part(data: JSON, description: JSON, reading: Reading, at: Path) -> JSO
             return other
         return told | other
     said: Schema = {"type": name, **told, **KINDS[name].read(held)}
+    for word, value in said.items():
+        for one in value if isinstance(value, list) else [value]:
+            reading.take((*at, word), one)
     if name == "object":
         said |= _read_object(held, reading, at)
     if name == "array":

@@ -37,7 +37,23 @@ MAX_CHOICES = 200
 # jsonform turns the parts of a path that look like numbers into numbers.
 MISREAD = re.compile(r"\s*\Z|\s*[-+.\d]|Infinity\Z|\Z")
 INDEX = re.compile(r"(0|[1-9]\d{0,8})\Z")
-RESERVED = frozenset(dir(object)) | {"__proto__", "constructor", "hasOwnProperty", "toString"}
+# What every object of a script has already: jsonform finds it where a property of that name is not.
+RESERVED = frozenset(
+    [
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "__proto__",
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "toLocaleString",
+        "toString",
+        "valueOf",
+    ]
+)
 MAX_HELP = LONG = 400
 
 

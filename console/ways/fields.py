@@ -19,8 +19,8 @@ from config.errors import DomainError, Fault, pointer
 JSON = Any
 Schema = dict[str, Any]
 Path = tuple[str | int, ...]
-# Beyond it, a browser's numbers are not exact.
-MAX_EXACT = 2**53
+# Beyond it, a browser's numbers are not exact: the next one is also what others are rounded to.
+MAX_EXACT = 2**53 - 1
 # So much of indents is no matter.
 MAX_SPACED = 10_000
 # What jsonform joins the parts of a path by.
@@ -51,6 +51,13 @@ class Reading:
     def refuse(self, at: Path, message: str) -> None:
         """Note what is wrong with the input at this path of the value."""
         self.faults.append(Fault("UNREADABLE", message, pointer(at)))
+
+    def take(self, at: Path, value: JSON) -> JSON:
+        """The value of an input; noted where it is a number that a browser may have rounded."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and abs(value) > MAX_EXACT:
+            self.refuse(at, f"Empty this: a number beyond {MAX_EXACT} is written as JSON.")
+        return value
 
 
 class Field(ABC):
@@ -121,7 +128,7 @@ class Number(Field):
 
     def read(self, data: JSON, reading: Reading, at: Path) -> JSON:
         """The number."""
-        return ABSENT if data in ("", None) else data
+        return ABSENT if data in ("", None) else reading.take(at, data)
 
 
 @dataclass(frozen=True, slots=True)

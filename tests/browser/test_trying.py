@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from console.ways import drawing
 from tests.browser import axe
 from tests.browser.conftest import Visiting
 from tests.browser.demo import Demo
@@ -91,3 +92,19 @@ def test_the_page_can_be_used_by_everybody_also_with_faults(trying: Page):
     trying.get_by_role("button", name="Dry run").click()
     expect(trying.get_by_text("It would be refused")).to_be_visible()
     assert axe.find_faults(trying) == []
+
+
+def test_no_name_that_every_object_of_a_script_has_becomes_an_input(trying: Page):
+    inherited = trying.evaluate("Object.getOwnPropertyNames(Object.prototype)")
+
+    assert "valueOf" in inherited
+    assert [name for name in inherited if not drawing.is_misread(name)] == []
+
+
+def test_a_number_that_the_browser_rounds_is_not_sent_as_another(trying: Page):
+    form = trying.get_by_role("group", name="Form")
+    form.get_by_label("total").fill("9007199254740993")
+
+    expect(form.get_by_text("is written as JSON")).to_be_visible()
+    expect(trying.get_by_role("button", name="Send it")).to_be_disabled()
+    assert "900719925474099" not in text_of(trying).input_value()

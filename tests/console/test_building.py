@@ -158,6 +158,17 @@ def test_any_data_are_read_as_something(data):
             "properties§0§kind§json",
             "Not valid JSON",
         ),
+        # What was typed was rounded by the browser, who knows from what.
+        (
+            {"properties": [{"name": "a", "kind": {"type": "integer", "minimum": 2**53}}]},
+            "properties§0§kind§minimum",
+            "written as JSON",
+        ),
+        (
+            {"properties": [{"name": "a", "kind": {"type": "number", "enum": [1, -(2.0**53)]}}]},
+            "properties§0§kind§enum",
+            "written as JSON",
+        ),
         ({"more": "[]"}, "more", "JSON object"),
         ({"more": '{"type": "string"}'}, "more", "said by an input already"),
     ],

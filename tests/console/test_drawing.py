@@ -91,12 +91,25 @@ def test_a_box_that_holds_no_json_is_told_at_its_place():
     assert [fault.pointer for fault in reading.faults] == ["/size"]
 
 
+def test_a_number_that_a_browser_may_have_rounded_is_told_and_not_taken_for_what_was_typed():
+    form = drawing.draw(ORDER)
+
+    for number in (2**53, -(2**53), 2.0**60):
+        _, reading = form.try_read(form.show(FULL).data | {"id": number})
+        assert [fault.pointer for fault in reading.faults] == ["/id"], number
+    for number in (2**53 - 1, -7):
+        value, reading = form.try_read(form.show(FULL).data | {"id": number})
+        assert (value["id"], reading.faults) == (number, [])
+
+
 @pytest.mark.parametrize(
     ("payload", "at"),
     [
         ({"id": 7, "unknown": 1}, "/unknown"),
         ({"id": "seven"}, "/id"),
         ({"id": 2**60}, "/id"),
+        # Others are rounded to it.
+        ({"id": 2**53}, "/id"),
         ({"note": ""}, "/note"),
         ({"to": {}}, "/to"),
         ([1], "/"),
