@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import functools
+import html
 import itertools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
@@ -183,9 +184,13 @@ def conceal(keys: Keys, text: str, granted: Collection[str] = ()) -> str:
     if keys.credential is None or not text:
         return text
     found = {*_find_secrets(keys.credential), *_spell(granted)}
-    for secret in sorted(found, key=len, reverse=True):
-        text = _hide(secret, text)
-    return text
+    shown: list[str] = []
+    end = 0
+    # All are looked for in the text as it is: secrets may begin alike, or one within another.
+    for start, stop in _merge(place for secret in found for place in _locate(secret, text)):
+        shown += [text[end:start], CONCEALED]
+        end = stop
+    return "".join([*shown, text[end:]])
 
 
 def conceal_json(keys: Keys, text: str, granted: Collection[str] = ()) -> str:
@@ -210,11 +215,27 @@ def quote(body: bytes, conceal: Callable[[str], str], most: int = READ_BYTES) ->
     return said.strip()
 
 
-def _hide(secret: str, text: str) -> str:
-    """The text without the secret, also where the text has been cut in the middle of it."""
+def _locate(secret: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where the secret stands, also where the text has been cut in the middle of it."""
     start, rest = secret[:SURE_SECRET], secret[SURE_SECRET:]
-    first, *others = text.split(start)
-    return CONCEALED.join([first, *(other[_count_alike(other, rest) :] for other in others)])
+    for sought in {secret, start}:
+        at = text.find(sought)
+        while at >= 0:
+            behind = at + len(start)
+            stop = behind + _count_alike(text[behind : behind + len(rest)], rest)
+            yield at, stop
+            at = text.find(sought, stop)
+
+
+def _merge(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places in their order; those that overlap are one."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(places):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
 
 
 def _count_alike(one: str, other: str) -> int:
@@ -237,10 +258,11 @@ def _find_secrets(credential: Secret) -> Iterator[str]:
 
 
 def _spell(parts: Collection[str]) -> Iterator[str]:
-    """Each as it is, as JSON has it and as a form has it."""
+    """Each as it is, as JSON has it, as a form has it and as a page has it."""
     for part in parts:
         if len(part) >= SHORTEST_SECRET:
-            yield from (part, orjson.dumps(part)[1:-1].decode(), quote_plus(part))
+            written = orjson.dumps(part)[1:-1].decode()
+            yield from (part, written, quote_plus(part), html.escape(part))
 
 
 def _walk(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

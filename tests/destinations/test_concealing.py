@@ -43,11 +43,11 @@ def make_keys(type, **secret):
             f"waybill {SECRET} {base64.b64encode(f'waybill:{SECRET}'.encode()).decode()}",
             "waybill [secret] [secret]",
         ),
-        # As JSON and as a form write it.
+        # As JSON, a form and a page write it.
         (
             make_keys("http_bearer", token='a"b\\c&d e'),
-            r'"a\"b\\c&d e" a%22b%5Cc%26d+e',
-            '"[secret]" [secret]',
+            r'"a\"b\\c&d e" a%22b%5Cc%26d+e a&quot;b\c&amp;d e',
+            '"[secret]" [secret] [secret]',
         ),
         (
             make_keys("aws_access_key", access_key_id="AKIAEXAMPLE", secret_access_key=SECRET),
@@ -58,6 +58,25 @@ def make_keys(type, **secret):
     ],
 )
 def test_what_is_secret_is_concealed_and_nothing_else(held, text, shown):
+    assert keys.conceal(held, text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"{SECRET}-1 {SECRET}-2", "[secret] [secret]"),
+        (f"Bearer {SECRET}-2; Bearer {SECRET}-1", "[secret]; [secret]"),
+        # Cut off, of the one as of the other.
+        (f"a {SECRET}-", "a [secret]"),
+        ("a secret", "a [secret]"),
+    ],
+)
+def test_secrets_that_begin_alike_do_not_uncover_each_other(text, shown):
+    held = make_keys(
+        "http_auth_headers",
+        **{"X-Key": f"{SECRET}-1", "Authorization": f"Bearer {SECRET}-2", "X-Word": "secret"},
+    )
+
     assert keys.conceal(held, text) == shown
 
 
