@@ -10,6 +10,7 @@ from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -57,6 +58,17 @@ class SessionLifetime:
             now - seen > SEEN_EVERY_SECONDS and POLL not in request.headers
         ):
             session["login.seen"] = now
+            self._keep(request)
+
+    def _keep(self, request: HttpRequest) -> None:
+        """Write the session down at once: by the end of a page that takes long, another tab may
+        have written something else into it, or have ended it."""
+        try:
+            request.session.save()
+        except UpdateError:
+            logout(request)
+        else:
+            request.session.modified = False
 
 
 def _is_of_a_page_whose_session_is_over(request: HttpRequest) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from actions import browsing
 from actions.models import ActionDefinition
 from orgs.models import ApiKey, Membership
+from orgs.viewers import LOOKED_AT
 from tests.factories import SCHEMA, make_definition, make_member
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +79,23 @@ def test_a_key_that_was_asked_for_in_one_organization_is_made_in_no_other(client
     look_at(client, acme)
     assert "shown" in client.post(add, asked).text
     assert ApiKey.objects.latest("id").org == acme
+
+
+def test_a_page_that_takes_long_does_not_undo_a_switch_in_another_tab(
+    client, acme, globex, monkeypatch
+):
+    # It is time to note that the login is in use.
+    session = client.session
+    session["login.seen"] = time.time() - 3_600
+    session.save()
+    list_names = browsing.list_names
+
+    def switch_meanwhile(**asked):
+        look_at(client, globex)
+        return list_names(**asked)
+
+    monkeypatch.setattr(browsing, "list_names", switch_meanwhile)
+    client.get(reverse("console:definitions"))
+
+    assert client.session[LOOKED_AT] == globex.pk
+    assert time.time() - client.session["login.seen"] < 60

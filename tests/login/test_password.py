@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib import admin
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
@@ -257,6 +258,20 @@ def test_a_session_that_is_used_ends_after_its_hours(inside, settings, clock):
     assert inside.is_inside
     clock.forward(5 * 60)
     assert not inside.is_inside
+
+
+def test_a_session_that_is_ended_at_the_same_moment_stays_ended(inside, clock, monkeypatch):
+    clock.forward(61)
+    save = SessionStore.save
+
+    def end_before(store, *args, **options):
+        Session.objects.all().delete()
+        save(store, *args, **options)
+
+    monkeypatch.setattr(SessionStore, "save", end_before)
+
+    assert inside.get(reverse("admin:index")).status_code == 302
+    assert not Session.objects.exists()
 
 
 def test_sessions_that_are_over_are_deleted(inside):
