@@ -49,9 +49,9 @@ class Page:
     looked_to: datetime | None = None
 
 
-def find_page(rows: ActionRecordQuerySet, asked: RecordFilter, place: Place) -> Page:
-    """A page of those rows that match."""
-    walk = _Walk(rows, asked, place)
+def find_page(org_id: int | None, asked: RecordFilter, place: Place) -> Page:
+    """A page of those actions of an organization, or of all, that match."""
+    walk = _Walk(org_id, asked, place)
     walk.go()
     return walk.turn() if walk.is_upwards else walk.page()
 
@@ -59,14 +59,14 @@ def find_page(rows: ActionRecordQuerySet, asked: RecordFilter, place: Place) -> 
 class _Walk:
     """A way through the rows, from a place on."""
 
-    def __init__(self, rows: ActionRecordQuerySet, asked: RecordFilter, place: Place) -> None:
+    def __init__(self, org_id: int | None, asked: RecordFilter, place: Place) -> None:
         self.asked = asked
         self.place = place
         self.is_upwards = place.above is not None
         self.order, self.beyond, self.within = ("-id", "id__lt", "id__gte")
         if self.is_upwards:
             self.order, self.beyond, self.within = ("id", "id__gt", "id__lte")
-        self.rows = asked.narrow_ids(asked.index(rows)).order_by(self.order)
+        self.rows = asked.narrow_ids(asked.index(org_id)).order_by(self.order)
         # By their ids: joined to all that match, what is shown of them would take far longer.
         self.found: list[int] = []
         # How far it has been looked, where there is more.

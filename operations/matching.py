@@ -12,7 +12,7 @@ from config.errors import RuleError
 from config.paging import MAX_ROW_ID
 from config.parsing import read_row_id, read_timestamp
 from dispatch.filters import RecordFilter
-from dispatch.models import OPEN, ActionRecord, ActionRecordQuerySet, Status
+from dispatch.models import OPEN, ActionRecordQuerySet, Status
 from operations.models import BulkOperation
 
 # How many of an organization's actions one statement looks at.
@@ -89,7 +89,7 @@ class Aim:
 
     def _indexed(self) -> ActionRecordQuerySet:
         """What there is to look through, by an index in the order of ids."""
-        rows = self.filter.index(ActionRecord.objects.of_org(self.org_id))
+        rows = self.filter.index(self.org_id)
         return rows.unfinished() if self.kind == BulkOperation.Kind.CANCEL else rows
 
     def _statuses(self) -> list[str]:

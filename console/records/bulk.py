@@ -17,7 +17,7 @@ from actions.models import ActionDefinition
 from console.pages import fragment
 from console.records import searching
 from console.records.searching import Search
-from dispatch.models import ActionRecord
+from dispatch.filters import RecordFilter
 from operations.models import BulkOperation
 from operations.schemas import MOST_IDS
 from orgs.viewers import Viewer, viewer_of
@@ -88,7 +88,7 @@ def _of_search(search: Search, viewer: Viewer) -> dict[str, Any]:
 
 def _name_records(ids: tuple[int, ...], viewer: Viewer) -> dict[str, str]:
     """The actions by their ids, and whose they are."""
-    rows = viewer.narrow(ActionRecord.objects.filter(pk__in=ids)).order_by("pk")
+    rows = RecordFilter(record_ids=ids).index(viewer.org_id).order_by("pk")
     found = list(rows.values_list("pk", "org_id")[: MOST_IDS + 1])
     if not found:
         raise _NotPossibleError(NOTHING_FOUND)

@@ -10,7 +10,6 @@ from console.pages import page
 from console.records import searching
 from console.records.searching import Search
 from dispatch import searches
-from dispatch.models import ActionRecord
 from dispatch.searches import Place
 from operations.models import BulkOperation
 from orgs.viewers import viewer_of
@@ -32,8 +31,7 @@ def list_records(request: HttpRequest) -> dict[str, Any]:
     viewer = viewer_of(request)
     viewer.require(LIST)
     search = searching.read(request.GET, viewer)
-    rows = viewer.narrow(ActionRecord.objects.all())
-    found = searches.find_page(rows, search.filter, search.place)
+    found = searches.find_page(viewer.org_id, search.filter, search.place)
     return {
         "search": search,
         "statuses": searching.STATUSES,

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 
 from actions.models import ActionDefinition, DefinitionName
@@ -34,6 +35,12 @@ YEARS = range(1970, 2200)
 NO_TAG = "A tag is key=value."
 NO_MOMENT = "This is no moment: give it like 2026-01-31T08:30."
 NO_STATUS = "There is no such status."
+# Of one name, in all organizations that are looked at.
+MOST_VERSIONS = 50_000
+TOO_MANY_VERSIONS = (
+    f"More than {MOST_VERSIONS:,} versions go by this name: look at one organization, or search "
+    "some other way."
+)
 TOO_LONG = f"This is longer than {MAX_TEXT} characters."
 
 
@@ -166,17 +173,17 @@ class _Reading:
 
     def _find_definitions(self, text: str) -> tuple[int, ...]:
         """All versions of the variants that go by this name, as variant or alias."""
-        aliases = self.viewer.narrow(DefinitionName.objects.filter(name=text, kind="alias"))
-        named = set(aliases.values_list("org_id", "variant"))
-        variants = {text, *(variant for _, variant in named)}
-        found = self.viewer.narrow(ActionDefinition.objects.filter(variant__in=variants))
-        ids = tuple(
-            pk
-            for pk, org_id, variant in found.values_list("pk", "org_id", "variant")
-            if variant == text or (org_id, variant) in named
+        aliases = DefinitionName.objects.filter(
+            name=text, kind="alias", org_id=OuterRef("org_id"), variant=OuterRef("variant")
         )
-        self.finds_nothing |= not ids
-        return ids
+        found: dict[int, None] = {}
+        for is_named in (Q(variant=text), Exists(aliases)):
+            rows = self.viewer.narrow(ActionDefinition.objects.filter(is_named))
+            found |= dict.fromkeys(rows.values_list("pk", flat=True)[: MOST_VERSIONS + 1])
+        if len(found) > MOST_VERSIONS:
+            raise _WrongError(TOO_MANY_VERSIONS)
+        self.finds_nothing |= not found
+        return tuple(found)
 
 
 class _WrongError(ValueError):

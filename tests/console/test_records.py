@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from console.records import searching
 from dispatch import idempotency, intake, searches, services
+from dispatch.filters import RecordFilter
 from dispatch.intake import Submission
 from dispatch.models import ActionRecord
+from dispatch.searches import Place
 from tests import factories
 from tests.console.looking import member_of, staff_with
 
@@ -320,6 +322,53 @@ def test_within_its_time_it_looks_on_by_itself(admin_client, acme, definition, m
     monkeypatch.setattr(searches, "SECONDS", 60)
 
     assert ids(admin_client, {"tag": "tenant=rare"}) == [rare.pk]
+
+
+@pytest.mark.parametrize("status", ["queued", "failed"])
+def test_of_all_organizations_windows_are_looked_through_and_of_one_an_index(
+    admin_client, acme, definition, monkeypatch, status
+):
+    """Where everything else is over otherwise, an index of all has nothing to stop at."""
+    sought = factories.make_record(acme)
+    if status == "failed":
+        factories.move(sought, status="failed", completed_at=NOON)
+    for _ in range(7):
+        factories.make_over(acme, status="succeeded")
+    monkeypatch.setattr(searches, "WINDOW", 3)
+    monkeypatch.setattr(searches, "SECONDS", -1)
+
+    page = admin_client.get(LIST, {"status": status})
+
+    assert list(page.context["records"]) == []
+    assert "Looked back to" in page.content.decode()
+    assert ids(member_of(acme), {"status": status}) == [sought.pk]
+
+
+@pytest.mark.parametrize("name", ["record_ids", "definition_ids"])
+def test_more_ids_than_a_statement_has_parameters_are_looked_for(record, name):
+    wanted = record.pk if name == "record_ids" else record.definition_id
+    asked = RecordFilter(**{name: (*range(10**9, 10**9 + 70_000), wanted)})
+
+    assert [one.pk for one in searches.find_page(None, asked, Place()).records] == [record.pk]
+
+
+def test_a_name_of_too_many_versions_is_told_to_be_one(admin_client, acme, record, monkeypatch):
+    monkeypatch.setattr(searching, "MOST_VERSIONS", 1)
+    assert ids(admin_client, {"variant": "count"}) == [record.pk]
+    factories.make_definition(acme, schema=True, alias=["tally"])
+
+    for name in ("count", "tally"):
+        page = admin_client.get(LIST, {"variant": name})
+        assert searching.TOO_MANY_VERSIONS in page.content.decode()
+        assert list(page.context["records"]) == []
+
+
+def test_an_alias_stands_for_the_variant_of_its_own_organization_only(
+    admin_client, acme, record, theirs
+):
+    factories.make_definition(acme, schema=True, alias=["tally"])
+
+    assert ids(admin_client, {"variant": "tally"}) == [record.pk]
 
 
 def test_an_empty_house_and_an_empty_search_say_what_to_do(admin_client, acme, definition):
