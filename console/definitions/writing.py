@@ -26,6 +26,7 @@ from console.ways.contracts import ContractWay
 from dispatch import rehearsals
 from orgs.models import Organization
 from orgs.viewers import Viewer, viewer_of
+from orgs.windows import is_row_id
 
 EDITOR = "console/definitions/edit.html"
 REVIEW = "console/definitions/review.html"
@@ -128,9 +129,12 @@ def publish(request: HttpRequest) -> HttpResponseBase | dict[str, Any]:
     if "again" in request.POST:
         return _show_editor(request, viewer, wanted, ())
     org = _find_org(viewer, wanted)
+    reviewed = request.POST.get("version", "")
     try:
         made = services.put_definition(
             org_id=org.pk,
+            # Refused where somebody else has published it since: that was not reviewed.
+            version=int(reviewed) if is_row_id(reviewed) else None,
             **wanted.read(),
             description=wanted.values["description"] or None,
             requires_approval=wanted.flags["requires_approval"] or None,

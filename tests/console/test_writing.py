@@ -156,6 +156,30 @@ def test_what_was_reviewed_is_published(editor, acme):
     assert newest.description == "More.\nOf it."
 
 
+def test_what_somebody_else_has_published_since_the_review_is_reviewed_first(editor, acme):
+    make_definition(acme, "orders")
+    page = editor.post(REVIEW, want(WIDER))
+    assert 'name="version" value="2"' in page.text
+    make_definition(acme, "orders", schema=NARROWER)
+
+    for _ in range(2):
+        page = editor.post(PUBLISH, want(WIDER, version="2"))
+        assert "orders v2 is stored with another schema" in page.text
+        assert page.context["number"] == 3
+    assert ActionDefinition.objects.count() == 2
+    assert editor.post(PUBLISH, want(WIDER, version="3")).status_code == 302
+    # As what is posted twice.
+    assert editor.post(PUBLISH, want(WIDER, version="3")).status_code == 302
+    assert ActionDefinition.objects.count() == 3
+
+
+@pytest.mark.parametrize("version", ["9" * 18, "9" * 5_000, "-1", "0", "x\0"])
+def test_a_version_that_cannot_be_is_refused_or_none(editor, acme, version):
+    answer = editor.post(PUBLISH, want(SCHEMA, "refunds", version=version))
+
+    assert answer.status_code in (200, 302)
+
+
 def test_a_new_variant_is_published_with_its_policy(editor, acme):
     editor.post(PUBLISH, want(SCHEMA, "refunds", compatibility="full"))
 
