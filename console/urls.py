@@ -53,6 +53,9 @@ urlpatterns: list[URLPattern] = [
     path("records/bulk/", bulk.start_bulk, name="record_bulk"),
     path("records/<id:record_id>/", one.show_record, name="record"),
     path("records/<id:record_id>/timeline", one.show_timeline, name="record_timeline"),
+    path(
+        "records/<id:record_id>/attempts/<int:number>/request", one.show_sent, name="record_request"
+    ),
     path("records/<id:record_id>/input.json", one.download, {"part": "input"}, name="record_input"),
     path(
         "records/<id:record_id>/result.json", one.download, {"part": "result"}, name="record_result"

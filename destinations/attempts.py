@@ -14,10 +14,11 @@ ATTEMPT_SECONDS = 30.0
 
 
 class Request(NamedTuple):
-    """What one attempt sends over HTTP, but for what its credential gives.
+    """What one attempt sends, but for what its credential gives.
 
     `headers` are ours, by lower-case names, and win over all others; `configured` are the
-    destination's, and give way.
+    destination's, and give way. Of a message for a broker, `method` is the operation that takes it,
+    `url` the queue or topic, and `headers` are its attributes.
     """
 
     method: str
@@ -51,6 +52,8 @@ class Attempt:
     is_test: bool = False
     # Whether somebody waits for what is answered.
     wants_answer: bool = False
+    # Whether what is answered is kept also where that is a success.
+    wants_reply: bool = False
     # When it was claimed, in Unix time by the database's clock; 0 where nobody has claimed it.
     claimed_at: float = 0.0
     destination_id: int = 0
@@ -81,6 +84,13 @@ class Attempt:
         if self.is_test:
             said["test"] = "true"
         return said
+
+    def order(self) -> dict[str, str]:
+        """What it bears for a queue of SQS that keeps an order, which is that of its lane."""
+        return {
+            "MessageGroupId": str(self.lane_id),
+            "MessageDeduplicationId": f"{self.record_id}-{self.number}",
+        }
 
     def message_size(self) -> int:
         """The bytes of the payload and of the attributes."""

@@ -55,26 +55,27 @@ def seal(said: dict[str, Any], key: str) -> bytes:
     return signed[:-1] + f',"signature":"{signature}"}}'.encode()
 
 
-def read_answer(body: bytes) -> Outcome:
+def read_answer(body: bytes, status: int | None = None) -> Outcome:
     """What a 2xx means: a failure where it names an `error`, else a success with its `result`."""
     if not body.strip():
-        return Outcome(Verdict.ACK)
+        return Outcome(Verdict.ACK, status=status)
     if not is_readable(body):
-        return _unclear(TOO_LARGE)
+        return _unclear(TOO_LARGE, status)
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError:
         said = None
     if not isinstance(said, dict):
-        return _unclear(NOT_READABLE)
+        return _unclear(NOT_READABLE, status)
     error = said.get("error")
     if error is not None and error != "":
         words = error if isinstance(error, str) else orjson.dumps(error).decode()
-        return Outcome(Verdict.NACK, words)
+        return Outcome(Verdict.NACK, words, status=status)
     result = said.get("result")
-    return Outcome(Verdict.ACK, result=None if result is None else orjson.dumps(result).decode())
+    given = None if result is None else orjson.dumps(result).decode()
+    return Outcome(Verdict.ACK, status=status, result=given)
 
 
-def _unclear(message: str) -> Outcome:
+def _unclear(message: str, status: int | None) -> Outcome:
     """A failure that may be none: called again, it might do it again."""
-    return Outcome(Verdict.PERMANENT, message, said=False, sent=True)
+    return Outcome(Verdict.PERMANENT, message, status=status, said=False, sent=True)

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 import orjson
 from django.db import connection
 
-from destinations.models import CredentialType
+from destinations.models import CredentialType, Destination, Protocol
 from orgs import encryption
 
 # Of a gateway destination `d` that names no key: the one that signs for its organization, as
@@ -115,23 +115,26 @@ def of_destination(destination_id: int) -> Keys:
 
 def of_gateway(org_id: int) -> Keys:
     """What an attempt at a gateway destination would have that the organization made now."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {COLUMN} FROM (SELECT %s::bigint AS org_id, NULL::bigint AS credential_id, "  # noqa: S608
-            "NULL::bigint AS signing_key_id, 'gateway' AS protocol) d",
-            [org_id],
-        )
-        (text,) = cursor.fetchone()
-    return read_keys(text)
+    return of_unsaved(Destination(org_id=org_id, protocol=Protocol.GATEWAY))
 
 
 def of_credential(credential_id: int) -> Keys:
     """What an attempt at a destination with this credential would have now."""
+    return of_unsaved(Destination(credential_id=credential_id))
+
+
+def of_unsaved(destination: Destination) -> Keys:
+    """What an attempt would have now at a destination as it is here, whatever is stored of it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {COLUMN} FROM (SELECT NULL::bigint AS org_id, %s::bigint AS credential_id, "  # noqa: S608
-            "NULL::bigint AS signing_key_id, 'plain' AS protocol) d",
-            [credential_id],
+            f"SELECT {COLUMN} FROM (SELECT %s::bigint AS org_id, %s::bigint AS credential_id, "  # noqa: S608
+            "%s::bigint AS signing_key_id, %s AS protocol) d",
+            [
+                destination.org_id,
+                destination.credential_id,
+                destination.signing_key_id,
+                destination.protocol,
+            ],
         )
         (text,) = cursor.fetchone()
     return read_keys(text)

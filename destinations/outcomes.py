@@ -57,8 +57,14 @@ class Outcome:
     result: str | None = None
     # The start of the answer, for whoever tries a destination.
     answer: bytes = field(default=b"", compare=False, repr=False)
-    # What is kept of the answer of an attempt that failed (`replies.keep`).
+    # What is kept of the answer (`replies.keep`).
     reply: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def cause(self) -> str:
+        """What hindered it, in as few words as there are: "HTTP 503", or its message."""
+        failed = self.status is not None and not 200 <= self.status < 300
+        return f"HTTP {self.status}" if failed else self.message
 
     def __post_init__(self) -> None:
         """Keeps of the message what a text column can hold."""

@@ -1,4 +1,4 @@
-"""What is kept of the answer to an attempt that failed: enough to see why, and nothing secret."""
+"""What is kept of the answer to an attempt: enough to see what was said, and nothing secret."""
 
 from __future__ import annotations
 

@@ -31,7 +31,9 @@ RESPONSE_TIME_SLA: dict[str, Any] = {"type": "integer", "minimum": 1}
 SIGNALS = {"ack": Verdict.ACK, "nack": Verdict.NACK, "mod_ack": Verdict.WAIT}
 
 
-def read_signal(headers: Mapping[str, str], body: bytes) -> Outcome | None:
+def read_signal(
+    headers: Mapping[str, str], body: bytes, status: int | None = None
+) -> Outcome | None:
     """What an answer says of its action; headers win over the body; None when it says nothing.
 
     A value that is negative or no integer is ignored, a larger one than allowed is clamped;
@@ -46,14 +48,14 @@ def read_signal(headers: Mapping[str, str], body: bytes) -> Outcome | None:
         return None
     most = MAX_WAIT if verdict is Verdict.WAIT else MAX_RETRY_AFTER
     message = "nack" if verdict is Verdict.NACK else ""
-    return Outcome(verdict, message, _read_seconds(value, most))
+    return Outcome(verdict, message, _read_seconds(value, most), status)
 
 
-def default_outcome(config: Mapping[str, Any]) -> Outcome:
+def default_outcome(config: Mapping[str, Any], status: int | None = None) -> Outcome:
     """What a success without a signal means under the destination's `signaling`."""
     if config.get("signaling") == {"enabled": True, "default": "ack"}:
-        return Outcome(Verdict.ACK)
-    return Outcome(Verdict.WAIT, said=False)
+        return Outcome(Verdict.ACK, status=status)
+    return Outcome(Verdict.WAIT, status=status, said=False)
 
 
 def _read_body(body: bytes) -> tuple[Any, Any]:

@@ -18,9 +18,8 @@ from destinations import keys
 from destinations.attempts import ATTEMPT_SECONDS, Attempt
 from dispatch.intake import DestinationGoneError, Routed
 from dispatch.models import ActionEvent
+from dispatch.retries import LEASE_SECONDS
 
-# Longer than anybody waits: whoever is lost by then will not be heard of again.
-LEASE_SECONDS = 40
 # Of the same namespace as the dispatchers': where a lane is capped, nobody counts beside another.
 LANE_LOCKS = 0x7761_7900_0000_0000
 LOCK_LANE = f"""

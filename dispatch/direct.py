@@ -144,11 +144,7 @@ def dry_run(order: Order, *, key: str | None = None) -> Request:
         message = "Its actions need approval: what would be sent is not shown before."
         raise ConflictError(message, code="NEEDS_APPROVAL")
     attempt = admission.preview(judged, ends=time.monotonic() + SECONDS)
-    request = sendings.show_attempt(attempt)
-    if request is None:
-        message = f"What goes to a destination of type {attempt.type} is no single request."
-        raise RuleError(message, code="NO_DRY_RUN")
-    return request
+    return sendings.show_attempt(attempt)
 
 
 def find(record_id: int) -> Executed:
@@ -263,10 +259,9 @@ def _settle(begun: Begun, outcome: Outcome, seconds: float) -> None:
     seen = throttle.judge_answer(outcome, milliseconds=milliseconds, sla=sla)
     echoes.note(begun.attempt.destination_id, outcome, milliseconds=milliseconds, sla=sla)
     if seen is not None:
-        what = f"HTTP {outcome.status}" if outcome.status else outcome.message
         pause = outcome.seconds if seen is Seen.LIMITED else None
         ended = begun.started + seconds
-        answer = Observation(seen, begun.started, ended, begun.is_filling, pause, what)
+        answer = Observation(seen, begun.started, ended, begun.is_filling, pause, outcome.cause)
         _observe(begun.attempt.lane_id, answer)
 
 

@@ -241,7 +241,7 @@ class ActionPayload(models.Model):
     )
     input = ExactJSONField()
     result = ExactJSONField(null=True)
-    # The newest answers to attempts that failed: they go when what was handed in goes.
+    # The newest answers that are kept: they go when what was handed in goes.
     answers = models.JSONField(null=True)
 
     class Meta:

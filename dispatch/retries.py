@@ -14,6 +14,8 @@ SCHEDULE = (5, 30, 120, 600, 1800, 3600, 10_800, 21_600, 36_000, 36_000, 36_000)
 MAX_FAILURES = len(SCHEDULE) + 1
 JITTER = 0.2
 SETTLE_SECONDS = 60
+# Longer than any attempt takes: whoever has it then is lost, and will not be heard of again.
+LEASE_SECONDS = 40
 # How far along the schedule such a retry gets, and the least wait that many of them end at.
 UNCOUNTED_STEPS = 3
 MOST_UNCOUNTED_SECONDS = 60
@@ -42,7 +44,7 @@ class Ending:
     said: bool = True
     # What the destination gave back, as JSON.
     result: str | None = None
-    # What is kept of the answer that failed it, and how long the delivery took.
+    # What is kept of the answer, and how long the delivery took.
     answer: dict[str, Any] | None = None
     milliseconds: int | None = None
 
@@ -59,6 +61,7 @@ def end_attempt(record_id: int, attempt: int, failures: int, outcome: Outcome) -
                 Status.SUCCEEDED,
                 detail=detail,
                 result=outcome.result,
+                answer=outcome.reply,
             )
         case Verdict.WAIT:
             seconds = SETTLE_SECONDS if outcome.seconds is None else outcome.seconds
@@ -70,6 +73,7 @@ def end_attempt(record_id: int, attempt: int, failures: int, outcome: Outcome) -
                 seconds,
                 detail=detail,
                 said=outcome.said,
+                answer=outcome.reply,
             )
         case Verdict.PERMANENT:
             return fail(record_id, attempt, outcome, counted=True)

@@ -65,7 +65,7 @@ WITH ending AS MATERIALIZED (
     e.milliseconds, e.result, e.answer
 )"""  # noqa: S608 -- constants only
 # By an array of keys: the planner would go through all payloads for a join.
-# Of the answers to failed attempts the oldest makes room.
+# Of the answers the oldest makes room.
 _KEEP = f""", kept AS (
   UPDATE dispatch_actionpayload p
   SET (result, answers) = (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from destinations import kinds
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord
+from dispatch.retries import LEASE_SECONDS
 
 MOST_EVENTS = 200
 Happened = ActionEvent.Kind
@@ -19,19 +21,28 @@ OF_ATTEMPTS = frozenset(
         Happened.LATE,
     }
 )  # fmt: skip
-# What ended an attempt that had an answer: not what happened to it before or after.
-FAILED = frozenset({Happened.NACKED, Happened.RETRIED, Happened.FAILED})
+# What ends a delivery: the first of them tells what was sent, and what was answered.
+OF_DELIVERIES = frozenset(
+    {
+        Happened.DELIVERED, Happened.SUCCEEDED, Happened.NACKED, Happened.RETRIED, Happened.FAILED,
+        Happened.LEASE_EXPIRED, Happened.LATE,
+    }
+)  # fmt: skip
 # What stands by itself beside an event, and not among what else is known of it.
 TOLD = frozenset({"message", "by", "reason", "replayed_as", "bulk", "verdict", "http_status"})
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One event, what is kept of the answer that failed its attempt, and the time before it."""
+    """One event, and the time before it; where it ended a delivery, what is kept of the answer.
+
+    `sent_at` is when that was sent; None where nothing was.
+    """
 
     event: ActionEvent
     answer: dict[str, Any] | None = None
     since_last: timedelta | None = None
+    sent_at: datetime | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -64,17 +75,41 @@ def read(record: ActionRecord) -> Timeline:
     newest = list(record.events.order_by("-id")[: MOST_EVENTS + 1])
     events = newest[:MOST_EVENTS][::-1]
     answers = _find_answers(record.pk)
+    is_pushed = kinds.is_pushed(record.destination.type)
+    # Of each attempt the first one: what a worker says of it comes later.
+    ends = {event.attempt: event.pk for event in newest if event.kind in OF_DELIVERIES}
     before = [None, *events][: len(events)]
-    moments = [
-        Moment(
-            event,
-            answers.get(event.attempt) if event.kind in FAILED else None,
-            event.created_at - last.created_at if last else None,
-            event.detail or {},
+    moments = []
+    for event, last in zip(events, before, strict=True):
+        is_end = is_pushed and ends.get(event.attempt) == event.pk
+        moments.append(
+            Moment(
+                event,
+                answers.get(event.attempt) if is_end else None,
+                event.created_at - last.created_at if last else None,
+                _find_time(event) if is_end else None,
+                event.detail or {},
+            )
         )
-        for event, last in zip(events, before, strict=True)
-    ]
     return Timeline(moments, len(newest) > MOST_EVENTS)
+
+
+def find_sent(record: ActionRecord, number: int) -> datetime | None:
+    """When the attempt of that number was sent; None where nothing was."""
+    if not kinds.is_pushed(record.destination.type):
+        return None
+    ends = record.events.filter(attempt=number, kind__in=OF_DELIVERIES).order_by("id")
+    event = ends.first()
+    return None if event is None else _find_time(event)
+
+
+def _find_time(event: ActionEvent) -> datetime | None:
+    """When the delivery began that ended with it, as well as that is known."""
+    if (event.detail or {}).get("sent") is False:
+        return None
+    if event.kind == Happened.LEASE_EXPIRED:
+        return event.created_at - timedelta(seconds=LEASE_SECONDS)
+    return event.created_at - timedelta(milliseconds=event.milliseconds or 0)
 
 
 def _find_answers(record_id: int) -> dict[int, dict[str, Any]]:

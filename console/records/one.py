@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import orjson
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,6 +13,7 @@ from django.urls import reverse
 from config.errors import ConflictError
 from console.pages import fragment, page
 from console.records.deciding import find_decisions
+from destinations.attempts import Request
 from dispatch import sendings, timelines
 from dispatch.models import ActionPayload, ActionRecord
 from dispatch.retries import MAX_FAILURES
@@ -21,6 +24,7 @@ LOOK_AT_DESTINATION = "GET /v1/orgs/{org_id}/destinations/{id}"
 AUDIT = "GET /v1/orgs/{org_id}/audit"
 SHOWN_CHARACTERS = 100_000
 PARTS = ("input", "result")
+Show: TypeAlias = Callable[[ActionRecord, bytes], Request | None]
 
 
 def find_record(viewer: Viewer, record_id: int) -> ActionRecord:
@@ -107,17 +111,34 @@ class Text:
         return self.characters > SHOWN_CHARACTERS
 
 
-def _show_sending(viewer: Viewer, record: ActionRecord, payload: bytes) -> dict[str, Any]:
-    """What would be sent now, or why nothing is shown."""
+@fragment("console/records/request.html")
+def show_sent(request: HttpRequest, record_id: int, number: int) -> dict[str, Any]:
+    """What the attempt of that number, from 0, has sent."""
+    viewer = viewer_of(request)
+    viewer.require(LOOK)
+    record = find_record(viewer, record_id)
+    at = timelines.find_sent(record, number)
+    if at is None:
+        raise Http404
+    payload = ActionPayload.objects.filter(pk=record.pk).only("input").first()
+    if payload is None:
+        return {"sending": {"why_not": "What was handed in is no longer kept."}}
+    show = functools.partial(sendings.show_sent, number=number, at=at)
+    return {"sending": _show_sending(viewer, record, payload.input, show)}
+
+
+def _show_sending(
+    viewer: Viewer, record: ActionRecord, payload: bytes, show: Show = sendings.show_request
+) -> dict[str, Any]:
+    """What is sent, or why nothing is shown."""
     if not viewer.may(LOOK_AT_DESTINATION):
         return {"why_not": "You may not look at its destination."}
     try:
-        request = sendings.show_request(record, payload)
+        request = show(record, payload)
     except ConflictError as reason:
         return {"why_not": str(reason)}
     if request is None:
-        return {"why_not": f"What goes to a destination of type {record.destination.type} is no "
-                           "single request."}  # fmt: skip
+        return {"why_not": f"Nothing is sent to a destination of type {record.destination.type}."}
     return {
         "line": f"{request.method} {request.url}",
         "headers": sorted(request.headers.items()),

@@ -25,6 +25,13 @@ from destinations.outward import outbound
 from destinations.outward.clients import Clients
 
 BEARER = "Bearer "
+IN_AUTHORIZATION = frozenset(
+    {
+        CredentialType.HTTP_BASIC,
+        CredentialType.HTTP_BEARER,
+        CredentialType.OAUTH2_CLIENT_CREDENTIALS,
+    }
+)
 
 
 class NoAnswerError(Exception):
@@ -92,7 +99,7 @@ def show_headers(attempt: Attempt, request: Request) -> dict[str, str]:
     secret, granted = attempt.keys.credential, dict[str, str]()
     if secret is not None and secret.type == CredentialType.HTTP_AUTH_HEADERS:
         granted = dict.fromkeys(_lowered(credentials.headers_of(secret.value)), CONCEALED)
-    elif secret is not None:
+    elif secret is not None and secret.type in IN_AUTHORIZATION:
         granted = {"authorization": CONCEALED}
     configured = {name: attempt.conceal(value) for name, value in request.configured.items()}
     return {**_lowered(configured), **granted, **request.headers}

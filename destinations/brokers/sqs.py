@@ -260,10 +260,7 @@ def _make_entry(number: int, entry: Entry, place: Place) -> dict[str, Any]:
             for name, value in attempt.attributes().items()
         },
     }
-    if place.name.endswith(".fifo"):
-        made["MessageGroupId"] = str(attempt.lane_id)
-        made["MessageDeduplicationId"] = f"{attempt.record_id}-{attempt.number}"
-    return made
+    return made | attempt.order() if place.order else made
 
 
 def judge_answer(answer: dict[str, Any], batch: Batch) -> list[Outcome]:

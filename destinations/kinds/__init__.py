@@ -70,15 +70,12 @@ def is_pushed(kind: str) -> bool:
     return hasattr(KINDS[kind], "deliver")
 
 
-def show_request(attempt: Attempt) -> Request | None:
-    """The request that an attempt sends, with all headers and without what is secret in them.
+def show_request(attempt: Attempt) -> Request:
+    """What an attempt of a kind that is pushed sends, without what is secret in its headers.
 
-    None for a kind whose deliveries are no single request.
+    `NoAnswerError` says why nothing would be sent.
     """
-    compose = getattr(KINDS[attempt.type], "compose", None)
-    if compose is None:
-        return None
-    request: Request = compose(attempt)
+    request: Request = KINDS[attempt.type].compose(attempt)
     headers = authorization.show_headers(attempt, request)
     return request._replace(headers=headers, configured={})
 

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from config.errors import Fault
-from destinations.attempts import Attempt
+from destinations.attempts import Attempt, Request
+from destinations.authorizing.authorization import NoAnswerError
 from destinations.brokers.batches import Account, Batches, Limits, Place
+from destinations.keys import Secret
 from destinations.models import CredentialType
 from destinations.outcomes import Outcome, Verdict
 from destinations.outward.clients import Clients
@@ -88,19 +90,38 @@ def read_region(url: str) -> str:
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     """Send the payload's own text, together with what else goes to the queue just then."""
-    credential = attempt.keys.credential
-    if credential is None:
-        return Outcome(Verdict.REFUSED, NO_CREDENTIAL, said=False, sent=False)
-    size = attempt.message_size() + OVERHEAD
-    if size > MOST_BYTES:
-        message = f"The message has {size} bytes; SQS takes {MOST_BYTES}."
-        return Outcome(Verdict.PERMANENT, message, said=False, sent=False)
+    credential, size = _weigh(attempt)
     url = attempt.config["queue_url"]
     region = attempt.config.get("region") or read_region(url)
     account = Account(credential.id, credential.version, region, credential.value)
     # A queue that has an order takes a group's calls as they come: there is one at a time.
-    place = Place(account, url, order=str(attempt.lane_id) if url.endswith(".fifo") else "")
+    place = Place(account, url, order=str(attempt.lane_id) if is_fifo(url) else "")
     return await clients.of(Queues).batches.deliver(attempt, place, size)
+
+
+def compose(attempt: Attempt) -> Request:
+    """The message as SQS gets it; its attributes, and where it has an order, what that is by."""
+    _weigh(attempt)
+    url = attempt.config["queue_url"]
+    ordered = attempt.order() if is_fifo(url) else {}
+    return Request("SendMessage", url, attempt.attributes() | ordered, {}, attempt.payload)
+
+
+def is_fifo(url: str) -> bool:
+    """Whether the queue keeps an order."""
+    return url.endswith(".fifo")
+
+
+def _weigh(attempt: Attempt) -> tuple[Secret, int]:
+    """Its credential and its size in bytes; `NoAnswerError` where SQS would not take it."""
+    credential = attempt.keys.credential
+    if credential is None:
+        raise NoAnswerError(Outcome(Verdict.REFUSED, NO_CREDENTIAL, said=False, sent=False))
+    size = attempt.message_size() + OVERHEAD
+    if size > MOST_BYTES:
+        message = f"The message has {size} bytes; SQS takes {MOST_BYTES}."
+        raise NoAnswerError(Outcome(Verdict.PERMANENT, message, said=False, sent=False))
+    return credential, size
 
 
 class Queues:

@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 from config.errors import Fault
-from destinations.attempts import Attempt
+from destinations.attempts import Attempt, Request
+from destinations.authorizing.authorization import NoAnswerError
 from destinations.brokers.batches import Account, Batches, Limits, Place
+from destinations.keys import Secret
 from destinations.models import CredentialType
 from destinations.outcomes import Outcome, Verdict
 from destinations.outward.clients import Clients
@@ -65,20 +67,38 @@ def _fault(message: str, name: str) -> Fault:
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     """Publish the payload's own bytes, together with what else goes to the topic just then."""
+    credential, size = _weigh(attempt)
+    account = Account(credential.id, credential.version, secret=credential.value)
+    place = Place(account, _name_topic(attempt), order=_find_order(attempt))
+    return await clients.of(Topics).batches.deliver(attempt, place, size)
+
+
+def compose(attempt: Attempt) -> Request:
+    """The message as Pub/Sub gets it: its attributes, and its ordering key where it has one."""
+    _weigh(attempt)
+    order = _find_order(attempt)
+    said = attempt.attributes() | ({"orderingKey": order} if order else {})
+    return Request("Publish", _name_topic(attempt), said, {}, attempt.payload)
+
+
+def _weigh(attempt: Attempt) -> tuple[Secret, int]:
+    """Its credential and its size in bytes; `NoAnswerError` where Pub/Sub would not take it."""
     credential = attempt.keys.credential
     if credential is None:
-        return Outcome(Verdict.REFUSED, NO_CREDENTIAL, said=False, sent=False)
+        raise NoAnswerError(Outcome(Verdict.REFUSED, NO_CREDENTIAL, said=False, sent=False))
     size = attempt.message_size() + OVERHEAD
     if size > MOST_BYTES:
         message = f"The message has {size} bytes; Pub/Sub takes {MOST_BYTES}."
-        return Outcome(Verdict.PERMANENT, message, said=False, sent=False)
-    config = attempt.config
-    place = Place(
-        Account(credential.id, credential.version, secret=credential.value),
-        f"projects/{config['project_id']}/topics/{config['topic_id']}",
-        order=str(attempt.lane_id) if config.get("ordering") else "",
-    )
-    return await clients.of(Topics).batches.deliver(attempt, place, size)
+        raise NoAnswerError(Outcome(Verdict.PERMANENT, message, said=False, sent=False))
+    return credential, size
+
+
+def _name_topic(attempt: Attempt) -> str:
+    return f"projects/{attempt.config['project_id']}/topics/{attempt.config['topic_id']}"
+
+
+def _find_order(attempt: Attempt) -> str:
+    return str(attempt.lane_id) if attempt.config.get("ordering") else ""
 
 
 class Topics:

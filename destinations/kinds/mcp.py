@@ -11,10 +11,12 @@ from django.conf import settings
 
 from config.errors import Fault
 from destinations import replies
-from destinations.attempts import Attempt
+from destinations.attempts import Attempt, Request
 from destinations.authorizing import authorization
+from destinations.authorizing.authorization import NoAnswerError
 from destinations.credentials import HTTP_CREDENTIALS
-from destinations.mcp.line import Reply, ToolCall
+from destinations.mcp import protocol
+from destinations.mcp.line import METHOD, Agreement, Reply, ToolCall
 from destinations.mcp.protocol import TooLargeError
 from destinations.mcp.sessions import Servers
 from destinations.outcomes import TAKEN, Outcome, Verdict
@@ -57,12 +59,7 @@ def find_config_faults(config: dict[str, Any]) -> list[Fault]:
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     """Call the tool with the payload's own bytes as its arguments; its answer is the outcome."""
-    if not attempt.payload.lstrip().startswith(b"{"):
-        message = "The input is not an object, and nothing else can be the arguments of a tool."
-        return Outcome(Verdict.PERMANENT, message, sent=False)
-    call = ToolCall(
-        attempt.config.get("tool", attempt.variant), attempt.payload, read_meta(attempt)
-    )
+    call = _make_call(attempt)
     try:
         async with asyncio.timeout(attempt.seconds_left()):
             reply = await _call(attempt, clients, call)
@@ -75,6 +72,22 @@ async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     except (aiohttp.ClientError, OSError) as error:
         return outbound.judge_silence(error, sent=call.sent)
     return _tell(attempt, reply, reply.judge(attempt.conceal))
+
+
+def compose(attempt: Attempt) -> Request:
+    """The call as a server gets it that speaks the newest version: which it is, is asked first."""
+    call, agreement = _make_call(attempt), Agreement(protocol.STATELESS)
+    headers = protocol.write_headers(agreement.version) | call.meta
+    headers |= protocol.write_routing(METHOD, call.tool)
+    return Request("POST", attempt.config["endpoint"], headers, {}, call.compose(1, agreement))
+
+
+def _make_call(attempt: Attempt) -> ToolCall:
+    if not attempt.payload.lstrip().startswith(b"{"):
+        message = "The input is not an object, and nothing else can be the arguments of a tool."
+        raise NoAnswerError(Outcome(Verdict.PERMANENT, message, sent=False))
+    tool = attempt.config.get("tool", attempt.variant)
+    return ToolCall(tool, attempt.payload, read_meta(attempt))
 
 
 async def _call(attempt: Attempt, clients: Clients, call: ToolCall) -> Reply:

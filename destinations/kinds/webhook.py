@@ -67,12 +67,14 @@ async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
         body=request.body,
     )
     if attempt.protocol == Protocol.GATEWAY:
-        outcome = judge_status(answer, attempt.conceal) or gateway.read_answer(answer.body)
+        outcome = judge_status(answer, attempt.conceal) or gateway.read_answer(
+            answer.body, answer.status
+        )
     else:
         outcome = judge(answer, attempt.config, attempt.conceal)
     if attempt.is_test or attempt.wants_answer:
         outcome = replace(outcome, status=answer.status, answer=answer.body)
-    elif outcome.verdict in TAKEN:
+    elif outcome.verdict in TAKEN and not (attempt.wants_reply and answer.body):
         return outcome
     return replace(outcome, reply=replies.keep(*answer, attempt.conceal))
 
@@ -113,7 +115,8 @@ def judge(
     failed = judge_status(answer, conceal)
     if failed:
         return failed
-    return signaling.read_signal(answer.headers, answer.body) or signaling.default_outcome(config)
+    said = signaling.read_signal(answer.headers, answer.body, answer.status)
+    return said or signaling.default_outcome(config, answer.status)
 
 
 def judge_status(answer: outbound.Answer, conceal: Callable[[str], str]) -> Outcome | None:

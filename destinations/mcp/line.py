@@ -20,6 +20,7 @@ from destinations.outward import outbound
 
 logger = logging.getLogger(__name__)
 
+METHOD = "tools/call"
 ANSWERING_SECONDS = 5.0
 CLOSING_SECONDS = 2.0
 END_SECONDS = 0.05
@@ -105,11 +106,15 @@ class ToolCall:
         return self.body is not None and self.body.sent
 
     def write(self, id: int, agreement: Agreement) -> outbound.RequestBody:
-        """The request, as the agreement has it."""
+        """The request, as the agreement has it, which is sent from now on."""
+        self.body = outbound.RequestBody(self.compose(id, agreement))
+        return self.body
+
+    def compose(self, id: int, agreement: Agreement) -> bytes:
+        """The bytes of the request."""
         envelope = protocol.write_envelope() if agreement.is_stateless else {}
         params = protocol.write_call(self.tool, self.arguments, {**self.meta, **envelope})
-        self.body = outbound.RequestBody(protocol.write_request(id, "tools/call", params))
-        return self.body
+        return protocol.write_request(id, METHOD, params)
 
 
 class Line:

@@ -16,6 +16,7 @@ from destinations.attempts import Attempt
 from destinations.mcp import parameters, protocol
 from destinations.mcp.line import (
     ANSWERING_SECONDS,
+    METHOD,
     SPEAKS_FOR_ITSELF,
     Agreement,
     Line,
@@ -136,12 +137,12 @@ class Server:
     async def _call(self, call: ToolCall, line: Line, agreement: Agreement | Reply) -> Reply:
         if isinstance(agreement, Reply):
             return agreement
-        number, method = next(self._ids), "tools/call"
+        number = next(self._ids)
         # Only here: what carries the key of the call is taken for the call.
         routing = dict(call.meta)
         if agreement.is_stateless:
             marks = self._marks.get(call.tool)
-            routing |= protocol.write_routing(method, call.tool)
+            routing |= protocol.write_routing(METHOD, call.tool)
             routing |= parameters.write_headers(marks, call.arguments) if marks else {}
         return await line.ask(number, call.write(number, agreement), agreement, routing)
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from destinations import keys
 from dispatch import settlement, throttle
-from dispatch.retries import MAX_FAILURES
+from dispatch.retries import LEASE_SECONDS, MAX_FAILURES
 
-LEASE_SECONDS = 40
 LANES_A_CLAIM = 64
 # So many are looked at for that, the paused ones included.
 LANES_SEEN = 256

@@ -21,6 +21,9 @@ from dispatch.services import DESTINATION_DELETED
 from dispatch.throttle import Throttle
 
 LEAST_SHARE = 16
+# Of a destination's successes, the answer to one is kept in so many seconds: writing down those of
+# all would double what writing an ending costs the database.
+SAMPLE_SECONDS = 1.0
 PAYLOAD_GONE = "Its payload is gone."
 # Where in a row of `claims.CLAIM` its lane is and the destination's config; what is in flight in
 # the lane, and its state.
@@ -53,6 +56,8 @@ class Deliveries:
     def __init__(self, concurrency: int, throttle: Throttle) -> None:
         self.throttle = throttle
         self.soundings = Soundings()
+        # When the last attempt began whose answer is kept in any case, of each destination.
+        self.sampled: dict[int, float] = {}
         self.free = concurrency
         # How much of it each destination takes: a few that hang must not take all of it.
         self.busy: Counter[int] = Counter()
@@ -86,10 +91,11 @@ class Deliveries:
         attempt = claimed.attempt
         try:
             if claimed.hindrance:
-                hindered = Outcome(Verdict.PERMANENT, claimed.hindrance)
+                hindered = Outcome(Verdict.PERMANENT, claimed.hindrance, sent=False)
                 ending = retries.fail(attempt.record_id, attempt.number, hindered, counted=False)
             else:
                 began = time.monotonic()
+                attempt.wants_reply = self._is_sample(claimed.destination_id, began)
                 outcome = await kinds.deliver(attempt, clients)
                 now = time.monotonic()
                 self._observe(claimed, outcome, began, now)
@@ -106,6 +112,13 @@ class Deliveries:
         self.endings.append(ending)
         self.finished.set()
 
+    def _is_sample(self, destination_id: int, now: float) -> bool:
+        """Whether the answer to an attempt that begins now is kept also where it succeeds."""
+        if now - self.sampled.get(destination_id, -SAMPLE_SECONDS) < SAMPLE_SECONDS:
+            return False
+        self.sampled[destination_id] = now
+        return True
+
     def _observe(self, claimed: Claimed, outcome: Outcome, began: float, now: float) -> None:
         """What the answer says of the destination, for its health and the limits of the lane."""
         milliseconds = (now - began) * 1_000
@@ -114,9 +127,10 @@ class Deliveries:
         seen = throttle.judge_answer(outcome, milliseconds=milliseconds, sla=sla)
         ended = claimed.started + now - claimed.at
         if seen is not None:
-            what = f"HTTP {outcome.status}" if outcome.status else outcome.message
             pause = outcome.seconds if seen is Seen.LIMITED else None
-            answer = Observation(seen, claimed.started, ended, claimed.fills_running, pause, what)
+            answer = Observation(
+                seen, claimed.started, ended, claimed.fills_running, pause, outcome.cause
+            )
             self.throttle.observe(claimed.lane_id, limits.observe_answer, answer)
         if throttle.is_settled(outcome):
             settled = Observation(Seen.GOOD, claimed.started, ended, claimed.fills_unsettled)

@@ -76,10 +76,14 @@ def test_an_action_is_watched_while_it_fails_and_is_retried(visit: Visiting, con
     expect(timeline).to_contain_text("Attempt 1 failed, to be retried")
     answer = timeline.get_by_text("Answer: HTTP 5")
     answer.click()
-    expect(timeline.locator("details[open]")).to_be_visible()
+    timeline.get_by_text("Request", exact=True).first.click()
+    sent = timeline.get_by_label("Request of attempt 1")
+    expect(sent).to_contain_text(f"x-arklow-actionid: {record}")
+    expect(sent).to_contain_text("watched@example.com")
     # Nobody presses anything: the timeline comes by itself, and what was opened stays open.
     expect(timeline).to_contain_text("Attempt 2 succeeded", timeout=20_000)
-    expect(timeline.locator("details[open]")).to_be_visible()
+    expect(timeline.locator("details[open]")).to_have_count(2)
+    expect(sent).to_contain_text(f"x-arklow-actionid: {record}")
     expect(timeline.get_by_role("link", name="Replay")).to_be_visible()
     assert page.evaluate("(one) => one.isConnected", payload), "the page was not loaded anew"
 

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.records import deciding, one
+from destinations import services
 from dispatch import intake
 from dispatch.intake import Submission
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord
@@ -114,7 +115,7 @@ def test_the_timeline_asks_again_until_the_action_is_over(admin_client, retried)
 
     factories.move(retried, status="succeeded", completed_at=retried.created_at)
     page = page_of(admin_client, retried, "record_timeline")
-    assert "hx-trigger" not in page
+    assert 'hx-trigger="every' not in page
 
 
 def test_a_look_at_the_timeline_reads_no_payload_and_takes_few_queries(
@@ -200,7 +201,74 @@ def test_a_sealed_body_is_shown_without_its_seal(admin_client, acme):
 def test_where_nothing_is_sent_no_request_is_shown(admin_client, acme, kind):
     factories.make_definition(acme, to=factories.make_destination(acme, kind))
 
-    assert "is no single request" in page_of(admin_client, factories.make_record(acme))
+    assert "Nothing is sent to a destination of type" in page_of(
+        admin_client, factories.make_record(acme)
+    )
+
+
+def sent_by(client, record, number=0):
+    """The answer that shows what an attempt has sent."""
+    return client.get(reverse("console:record_request", args=[record.pk, number]))
+
+
+def test_an_attempt_shows_what_it_has_sent(admin_client, retried, webhook):
+    url_then = webhook.config["url"]
+    config = {"url": "https://elsewhere.example.com/", "headers": {"x-team": "b"}}
+    services.update_destination(destination=webhook, changes={"config": config})
+    timeline = page_of(admin_client, retried, "record_timeline")
+    assert reverse("console:record_request", args=[retried.pk, 0]) in timeline
+
+    page = sent_by(admin_client, retried).content.decode()
+
+    assert f"POST {url_then}" in page
+    assert "x-arklow-attempt: 0" in page
+    assert "&quot;n&quot;:1" in page
+    assert "elsewhere" not in page
+    assert "<html" not in page
+
+
+def test_what_an_attempt_has_sent_takes_few_queries(
+    admin_client, retried, django_assert_num_queries
+):
+    # The session, the person, the action, its events, what was handed in, the audit, the keys.
+    with django_assert_num_queries(7):
+        assert sent_by(admin_client, retried).status_code == 200
+
+
+def test_what_was_never_sent_is_not_found(admin_client, retried):
+    assert sent_by(admin_client, retried, 1).status_code == 404
+    assert sent_by(admin_client, retried, 2**40).status_code == 404
+    ActionEvent.objects.update(detail={"sent": False})
+    assert sent_by(admin_client, retried).status_code == 404
+    url = reverse("console:record_request", args=[retried.pk, 0])
+    assert url not in page_of(admin_client, retried, "record_timeline")
+
+
+def test_what_was_sent_is_not_told_once_it_is_gone(admin_client, retried):
+    ActionPayload.objects.all().delete()
+
+    assert "no longer kept" in sent_by(admin_client, retried).content.decode()
+
+
+def test_what_was_sent_is_for_who_may_look(acme, globex, retried):
+    assert sent_by(member_of(acme), retried).status_code == 200
+    assert sent_by(member_of(globex, "owner"), retried).status_code == 404
+    page = sent_by(staff_with("view_actionrecord"), retried).content.decode()
+    assert "You may not look at its destination." in page
+    assert "POST" not in page
+
+
+def test_a_success_shows_what_was_answered(admin_client, record):
+    ActionPayload.objects.update(answers=[ANSWER | {"status": 200, "body": "stored as 7"}])
+    ActionEvent.objects.create(
+        record=record, kind="delivered", status="ack_wait", attempt=0, milliseconds=84,
+        detail={"verdict": "mod_ack", "http_status": 200},
+    )  # fmt: skip
+    ActionEvent.objects.create(record=record, kind="succeeded", status="succeeded", attempt=0)
+
+    page = page_of(admin_client, record, "record_timeline")
+
+    assert page.count("stored as 7") == page.count("<summary>Request</summary>") == 1
 
 
 def test_what_is_held_does_not_show_what_would_be_sent(admin_client, held):

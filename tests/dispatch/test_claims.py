@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from dispatch.engine import claims
 from dispatch.models import ActionRecord, Status
+from dispatch.retries import LEASE_SECONDS
 from tests import factories
 from tests.dispatch.claiming import by_lane, claim, connected, lock, take
 from tests.dispatch.concurrency import at_once
@@ -29,7 +30,7 @@ def test_a_claimed_action_runs_with_a_lease(acme, webhook, definition):
     assert '"url"' in row[5]
     record.refresh_from_db()
     assert (record.status, record.attempt) == ("running", 2)
-    assert record.timeout_at - record.started_at == timedelta(seconds=claims.LEASE_SECONDS)
+    assert record.timeout_at - record.started_at == timedelta(seconds=LEASE_SECONDS)
     assert claim() == []
 
 

@@ -873,12 +873,16 @@ def test_a_dry_run_names_the_header_of_every_credential(acme, private_networks, 
     assert shown.headers.get("authorization") == (None if kind is None else "[secret]")
 
 
-def test_what_is_no_single_request_has_no_dry_run(acme):
-    factories.make_definition(acme, to=factories.make_destination(acme, "google_pubsub"))
+def test_a_dry_run_of_what_goes_to_a_broker_shows_the_message(acme):
+    credential = factories.make_credential(acme, "gcp_service_account")
+    topic = factories.make_destination(acme, "google_pubsub", credential_id=credential.pk)
+    factories.make_definition(acme, to=topic)
 
-    with pytest.raises(RuleError) as refused:
-        direct.dry_run(Order(acme.pk, "count", {"n": 1}, "key 7"))
-    assert refused.value.faults[0].code == "NO_DRY_RUN"
+    shown = direct.dry_run(Order(acme.pk, "count", {"n": 1}, "key 7"))
+
+    name = f"projects/{topic.config['project_id']}/topics/{topic.config['topic_id']}"
+    assert (shown.method, shown.url, shown.body) == ("Publish", name, b'{"n":1}')
+    assert shown.headers == {"actionid": "0", "attempt": "0", "variant": "count"}
 
 
 def test_the_loop_can_be_ended_and_begins_anew(order, receiver):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 import pytest
 from django.db import connection
@@ -15,10 +13,12 @@ from destinations import replies
 from destinations.attempts import Attempt
 from destinations.kinds import mcp
 from destinations.mcp import line
-from destinations.outcomes import TAKEN, Outcome, Verdict
+from destinations.outcomes import Outcome, Verdict
 from dispatch import answers, retries, settlement
+from dispatch.engine import deliveries
 from dispatch.engine import dispatcher as dispatcher_module
-from dispatch.models import IN_FLIGHT, ActionPayload
+from dispatch.models import IN_FLIGHT, ActionEvent, ActionPayload, ActionRecord
+from dispatch.throttle import Throttle
 from operations import retention
 from tests import factories
 from tests.dispatch.background import Answer, flush, wait_until
@@ -172,20 +172,45 @@ def test_answers_go_with_what_was_handed_in(acme, definition):
         assert cursor.fetchone() == (0,)
 
 
-def test_a_direct_call_keeps_the_answer_that_fails_it(record):
-    said = Outcome(Verdict.ACK, status=200, answer=b'{"error": "No"}', reply=REPLY)
+@pytest.mark.parametrize(("said", "status"), [(b'{"error": "No"}', "failed"), (b"{}", "succeeded")])
+def test_a_direct_call_keeps_its_answer(record, said, status):
+    outcome = Outcome(Verdict.ACK, status=200, answer=said, reply=REPLY)
 
-    ending = answers.end(record.pk, said)
+    ending = answers.end(record.pk, outcome)
 
-    assert (ending.status, ending.answer) == ("failed", REPLY)
-    assert answers.end(record.pk, replace(said, answer=b"{}")).answer is None
+    assert (ending.status, ending.answer) == (status, REPLY)
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-def test_what_has_succeeded_keeps_no_answer(verdict):
-    ending = retries.end_attempt(1, 0, 0, Outcome(verdict, reply=REPLY))
+def test_whatever_an_answer_means_it_is_kept(verdict):
+    assert retries.end_attempt(1, 0, 0, Outcome(verdict, reply=REPLY)).answer == REPLY
 
-    assert (ending.answer is None) == (verdict in TAKEN)
+
+@pytest.mark.django_db(transaction=True)
+def test_of_successes_that_say_something_one_a_second_is_kept(
+    acme, delivered, receiver, start_dispatcher, monkeypatch
+):
+    monkeypatch.setattr(deliveries, "SAMPLE_SECONDS", 3_600.0)
+    receiver.answers = [Answer(200, {"content-type": "text/plain"}, b"stored as 7")] * 3
+    first = factories.make_record(acme)
+    start_dispatcher()
+    wait_until(lambda: first.events.filter(kind="succeeded").exists())
+    others = [factories.make_record(acme) for _ in range(2)]
+    wait_until(lambda: ActionRecord.objects.filter(status="succeeded").count() == 3)
+
+    (answer,) = ActionPayload.objects.get(pk=first.pk).answers
+    assert (answer["attempt"], answer["status"], answer["body"]) == (0, 200, "stored as 7")
+    assert [ActionPayload.objects.get(pk=one.pk).answers for one in others] == [None, None]
+    # That it was one is known of all.
+    details = ActionEvent.objects.filter(kind="succeeded").values_list("detail", flat=True)
+    assert {detail["http_status"] for detail in details} == {200}
+
+
+def test_each_destination_has_its_own_sample_of_answers():
+    at_work = deliveries.Deliveries(4, Throttle())
+
+    asked = [(1, 0.0), (1, 0.9), (2, 0.5), (1, 1.0), (2, 1.4), (2, 1.5)]
+    assert [at_work._is_sample(*one) for one in asked] == [True, False, True, True, False, True]
 
 
 @pytest.mark.parametrize(("said", "kept"), [("isError", True), ("fine", False)])

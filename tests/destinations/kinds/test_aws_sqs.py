@@ -87,6 +87,19 @@ def test_a_message_bears_its_attributes_and_nothing_else(account, keys):
     assert message["Body"].encode() == PAYLOAD
 
 
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_what_is_shown_of_a_message_is_what_is_sent(account, keys, suffix):
+    account.make_queue(suffix)
+    shown = kinds.show_request(make(account, keys))
+    assert outcome_of(account, keys).verdict is Verdict.ACK
+
+    (message,) = account.read()
+    ordered = {"MessageGroupId", "MessageDeduplicationId"} if suffix else set()
+    sent = attributes_of(message) | {name: message["Attributes"][name] for name in ordered}
+    assert (shown.method, shown.url) == ("SendMessage", account.queue_url)
+    assert (shown.headers, shown.body) == (sent, message["Body"].encode())
+
+
 def test_a_test_delivery_says_so(account, keys):
     account.make_queue()
     outcome = outcome_of(account, keys, is_test=True)

@@ -83,6 +83,19 @@ def test_a_message_bears_its_attributes_and_nothing_else(topic):
     assert (message.data, message.ordering_key) == (PAYLOAD, "")
 
 
+@pytest.mark.parametrize("ordering", [False, True])
+def test_what_is_shown_of_a_message_is_what_is_sent(topic, ordering):
+    config = {"project_id": PROJECT, "topic_id": topic.id, "ordering": ordering}
+    attempt = make_attempt("google_pubsub", config, keys=topic.keys)
+    shown = kinds.show_request(attempt)
+    asyncio.run(deliver(attempt))
+
+    (message,) = topic.read(1)
+    key = {"orderingKey": message.ordering_key} if ordering else {}
+    assert (shown.method, shown.url.rpartition("/")[2]) == ("Publish", topic.id)
+    assert (shown.headers, shown.body) == (dict(message.attributes) | key, message.data)
+
+
 def test_a_test_delivery_says_so(topic):
     outcome = topic.outcome(is_test=True)
 

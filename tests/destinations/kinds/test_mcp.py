@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from destinations import kinds
+from destinations.authorizing.authorization import NoAnswerError
 from destinations.mcp import protocol
 from destinations.outcomes import Verdict
 from destinations.outward import outbound
@@ -159,6 +160,30 @@ def test_a_call_is_one_post_that_says_what_it_is_about(fresh):
     assert meta["x-arklow-actionid"] == str(RECORD_ID)
     assert meta["x-arklow-attempt"] == str(NUMBER)
     assert meta["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
+
+
+def test_what_is_shown_of_a_call_is_what_is_sent(fresh):
+    keys = make_keys("http_bearer", token=TOKEN)
+    attempt = make_attempt("mcp", {"endpoint": fresh.url}, keys=keys)
+    shown = kinds.show_request(attempt)
+    in_one_life(attempt)
+
+    seen = fresh.seen[-1]
+    sent = orjson.loads(seen.body)
+    assert (shown.method, shown.url) == ("POST", fresh.url)
+    assert orjson.loads(shown.body) == sent | {"id": 1}
+    assert shown.headers["authorization"] == "[secret]"
+    known = shown.headers.items() - {("authorization", "[secret]")}
+    assert known <= {name.lower(): value for name, value in seen.headers.items()}.items()
+    by_the_client = {"host", "content-length", "accept-encoding", "user-agent", "authorization"}
+    assert {name.lower() for name in seen.headers} - {name for name, _ in known} <= by_the_client
+
+
+def test_what_cannot_be_called_shows_why():
+    attempt = make_attempt("mcp", {"endpoint": "https://tools.example.com/mcp"}, payload=b"[1]")
+
+    with pytest.raises(NoAnswerError, match="not an object"):
+        kinds.show_request(attempt)
 
 
 def test_the_result_is_kept(fresh):
