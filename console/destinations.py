@@ -16,9 +16,9 @@ from django.utils import timezone
 from console import attention, charts
 from console.charts import Chart, Spark, tell_share
 from console.health import READS, Health, judge, make_series
-from console.pages import fragment, page, read_text
+from console.pages import Question, fragment, page, read_text
+from console.trials import TrialForm
 from destinations import kinds, soundings
-from destinations.admin.trials import TrialFields
 from destinations.models import Destination
 from destinations.soundings import Step
 from dispatch import advice, gauges
@@ -85,7 +85,7 @@ def look_at(request: HttpRequest, destination_id: int) -> dict[str, Any]:
         "may_test": viewer.may(TESTS) and kinds.is_pushed(destination.type),
         "may_resume": viewer.may(PAUSES)
         and (destination.paused_at or advice.find_waiting_lanes(destination).exists()),
-        "form": TrialFields(),
+        "form": TrialForm(),
     }
 
 
@@ -195,20 +195,54 @@ def pause(request: HttpRequest, destination_id: int) -> HttpResponse:
     return redirect("console:show_health", destination_id)
 
 
-@page("console/destination.html", methods=("POST",))
-def resume(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """Let work start again; leads back."""
+@page("console/question.html", methods=("GET", "HEAD", "POST"))
+def resume(request: HttpRequest, destination_id: int) -> HttpResponse | Mapping[str, Any]:
+    """Says what waits; a POST lets it start again, and leads back."""
     destination = find(viewer_of(request), destination_id, PAUSES)
-    advice.resume_destination(destination=destination, actor=request.user.get_username())
-    messages.success(request, f"{destination} is delivered to again.")
-    return redirect("console:show_health", destination_id)
+    url = reverse("console:show_health", args=[destination_id])
+    if request.method == "POST":
+        advice.resume_destination(destination=destination, actor=request.user.get_username())
+        messages.success(request, f"{destination} is delivered to again.")
+        return redirect(url)
+    question = _ask_to_resume(destination)
+    crumbs = [("Health of destinations", reverse("console:health")), (destination.label, url)]
+    return {"title": question.title, "question": question, "crumbs": crumbs, "url": url}
+
+
+def _ask_to_resume(destination: Destination) -> Question:
+    """What a resume does, with how much waits for it."""
+    learnt = advice.find_waiting_lanes(destination)[: LANES_COUNTED + 1].count()
+    if destination.paused_at is None and not learnt:
+        told = ["It is not paused, and none of its lanes has learnt to wait."]
+        return Question(f"{destination} is open", told, instead="Back")
+    actions, lanes = gauges.count_due(destination)
+    told = [_tell_due(actions, lanes)]
+    if destination.paused_at is None:
+        told.insert(0, "It is not paused itself.")
+    if learnt:
+        number = attention.tell_bounded(learnt, LANES_COUNTED)
+        told.append(f"What {_several(number, 'lane')} learnt to wait for ends as well.")
+    return Question(f"Resume {destination}?", told, "Resume")
+
+
+def _tell_due(actions: int, lanes: int) -> str:
+    if not actions:
+        return "Nothing waits at present. What comes from now on starts at once."
+    number = f"{actions:,}" if actions <= gauges.COUNTED else f"More than {gauges.COUNTED:,}"
+    wait, start = ("waits", "It starts") if number == "1" else ("wait", "They start")
+    waiting = f"{_several(number, 'action')} {wait} in {_several(f'{lanes:,}', 'lane')}"
+    return f"{waiting}. {start} again at once, as fast as limits and caps allow."
+
+
+def _several(number: str, noun: str) -> str:
+    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
 
 
 @fragment("console/trial.html", methods=("POST",))
 def test(request: HttpRequest, destination_id: int) -> Mapping[str, Any]:
     """Deliver a test now, and tell what was answered."""
     destination = find(viewer_of(request), destination_id, TESTS)
-    form = TrialFields(request.POST)
+    form = TrialForm(request.POST)
     if form.is_valid():
         form.attempt(destination)
     return {"form": form}

@@ -12,18 +12,18 @@ from django.urls import Resolver404, resolve, reverse
 
 from config.errors import DomainError
 from console import pages
-from console.pages import fragment, page, read_text
+from console.pages import Question, fragment, page, read_text
 from orgs import people
-from orgs.models import ApiKey, Organization
+from orgs.models import ApiKey, Membership, Organization
 from orgs.viewers import LOOKED_AT, Viewer, viewer_of
 from orgs.windows import is_row_id
 
 # So many are offered to staff; more letters find the others.
 OFFERED = 20
-LEAVE = "console/leave.html"
+QUESTION = "console/question.html"
 
 
-@page(LEAVE, methods=("POST",))
+@page(QUESTION, methods=("POST",))
 def switch_org(request: HttpRequest) -> HttpResponse:
     """Back to the list that one came from, or home, with another organization looked at."""
     viewer = viewer_of(request)
@@ -55,28 +55,47 @@ def offer_orgs(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-@page(LEAVE, title="Leave an organization", methods=("GET", "HEAD", "POST"))
+@page(QUESTION, title="Leave an organization", methods=("GET", "HEAD", "POST"))
 def leave_org(request: HttpRequest) -> HttpResponse | dict[str, Any]:
     """What leaving means, and, once that is confirmed, home without the organization."""
     viewer = viewer_of(request)
     member = viewer.member
     if member is None:
         raise Http404
-    keys = ApiKey.objects.live().filter(member=member).count()
-    told = {"org": viewer.org, "keys": keys, "others": len(viewer.memberships) - 1}
+    told = {"question": _ask_to_leave(viewer, member), "url": reverse("admin:index")}
     if request.method != "POST":
         return told
     if request.POST.get("org") != str(member.org_id):
         # Another tab has switched meanwhile: not that one was asked about.
-        refusal = f"You are looking at {viewer.org} now. Nothing was changed."
-        return pages.show(request, LEAVE, {**told, "refusal": refusal}, status=409)
+        fault = f"You are looking at {viewer.org} now. Nothing was changed."
+        return pages.show(request, QUESTION, {**told, "fault": fault}, status=409)
     try:
         people.remove_member(member=member, held=viewer.held, actor=viewer.user.get_username())
     except DomainError as error:
-        return pages.show(request, LEAVE, {**told, "refusal": str(error)}, status=error.status)
+        return pages.show(request, QUESTION, {**told, "fault": str(error)}, status=error.status)
     request.session.pop(LOOKED_AT, None)
     messages.success(request, f"You have left {viewer.org}.")
     return redirect("admin:index")
+
+
+def _ask_to_leave(viewer: Viewer, member: Membership) -> Question:
+    org = viewer.org
+    told = [f"You will see nothing of {org} any more.", "You have no API key there."]
+    if keys := ApiKey.objects.live().filter(member=member).count():
+        number = "Your API key there stops" if keys == 1 else f"Your {keys} API keys there stop"
+        told[1] = f"{number} at once, for good."
+    told.append("What you have made stays. You come back only by another invite.")
+    if len(viewer.memberships) == 1:
+        only = "It is your only organization: afterwards there is nothing for you to see here."
+        told.append(only)
+    return Question(
+        f"Leave {org}?",
+        told,
+        f"Leave {org}",
+        is_grave=True,
+        instead="Stay",
+        posted={"org": member.org_id},
+    )
 
 
 def _find_org(viewer: Viewer, chosen: str) -> Organization:

@@ -11,7 +11,8 @@ returns may name a `title` and `crumbs` (pairs of a text and a URL) that only it
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from django.contrib import admin
@@ -54,6 +55,22 @@ def fragment(
         return _behind_the_door(view, frame, methods)
 
     return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody is asked before it happens: what will, sentence by sentence.
+
+    Its button posts what is `posted` to where the question stands; without one there is nothing
+    that could be done.
+    """
+
+    title: str
+    told: Sequence[str]
+    button: str = ""
+    is_grave: bool = False
+    instead: str = "Leave it as it is"
+    posted: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_text(asked: QueryDict, name: str) -> str:

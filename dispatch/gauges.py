@@ -94,6 +94,31 @@ LEFT JOIN LATERAL (
 WHERE l.id = ANY(%s::bigint[])
 """  # noqa: S608 -- constants only
 
+# So many lanes of a destination are looked through for what is due, by indexes.
+LANES_SEEN = 20_000
+_DUE = f"""
+  SELECT FROM dispatch_actionrecord r WHERE r.lane_id = l.id AND r.status = 'queued' AND r.push
+  UNION ALL
+  SELECT FROM dispatch_actionrecord r
+  WHERE r.destination_id = %(destination)s AND r.lane_id = l.id
+    AND r.status = 'queued' AND NOT r.push
+  UNION ALL
+  SELECT FROM dispatch_actionrecord r, s WHERE {_SCHEDULED} AND r.available_at <= now()"""  # noqa: S608 -- constants only
+COUNT_DUE = f"""
+WITH s AS MATERIALIZED (SELECT 'scheduled' AS status), l AS MATERIALIZED (
+  SELECT id FROM dispatch_lane
+  WHERE destination_id = %(destination)s
+    AND (%(all)s OR opened > 0 OR paused_until > now())
+  LIMIT {LANES_SEEN}
+)
+SELECT
+  (SELECT count(*) FROM (
+    SELECT FROM l CROSS JOIN LATERAL ({_DUE}
+      LIMIT {COUNTED + 1}) due
+    LIMIT {COUNTED + 1}) counted),
+  (SELECT count(*) FROM l WHERE EXISTS ({_DUE}))
+"""  # noqa: S608 -- constants only
+
 
 class State(StrEnum):
     """Whether a lane is open for work."""
@@ -189,6 +214,19 @@ def read(lanes: Iterable[Lane]) -> list[Gauge]:
         Gauge(lane, State(counted[lane_id][0]), *counted[lane_id][1:])
         for lane_id, lane in by_id.items()
     ]
+
+
+def count_due(destination: Destination) -> tuple[int, int]:
+    """How many actions wait that a resume lets start, and in how many lanes.
+
+    Of a destination that is not paused itself, those of its lanes that have learnt to wait. The
+    actions are exact up to 10,000; one more stands for any number more.
+    """
+    asked = {"destination": destination.pk, "all": destination.paused_at is not None}
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_DUE, asked)
+        actions, lanes = cursor.fetchone()
+    return int(actions), int(lanes)
 
 
 def _least(limit: int, cap: int | None) -> int:

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from config.errors import DomainError, RuleError
-from console.pages import page, read_text
+from console.pages import Question, page, read_text
 from dispatch import approvals, services
 from dispatch.models import ActionRecord, Status
 from dispatch.schemas import MAX_REASON
@@ -135,9 +135,11 @@ def decide(request: HttpRequest, record_id: int, verb: str) -> Mapping[str, Any]
     url = reverse("console:record", args=[record.pk])
     if decision not in _make_sense(record) and not fault:
         fault = f"The action is {record.status}: there is nothing to {decision.verb}."
+    title = f"{decision.verb.capitalize()} action {record.pk}?"
+    button = decision.button if decision in _make_sense(record) else ""
     return {
-        "is_possible": decision in _make_sense(record),
-        "title": f"{decision.verb.capitalize()} action {record.pk}?",
+        "title": title,
+        "question": Question(title, [decision.told], button, decision.is_grave),
         "crumbs": [("Records", reverse("console:records")), (f"Action {record.pk}", url)],
         "record": record,
         "decision": decision,

@@ -11,7 +11,6 @@ from django.utils.safestring import SafeString
 
 from destinations import services
 from destinations.admin.forms import DestinationForm
-from destinations.admin.trials import TriedAdmin
 from destinations.kinds import is_pushed
 from destinations.models import Destination, Protocol
 from orgs.reach import RowFilter
@@ -20,7 +19,7 @@ from orgs.windows import LiveFilter, SavedByService, badge, pretty, tag_badges
 KEYS = ("credential", "signing_key")
 
 
-class DestinationAdmin(TriedAdmin, SavedByService):
+class DestinationAdmin(SavedByService):
     """Where work goes."""
 
     # Its service asks a name server.

@@ -259,6 +259,7 @@ def test_buttons_are_there_for_those_who_may(come, client, hooks, permission, pa
     assert (page_of(hook, "pause_destination") in page) == pauses
     assert (page_of(hook, "test_destination") in page) == tests
     if not pauses:
+        assert client.get(page_of(hook, "resume_destination")).status_code == 403
         answer = client.post(page_of(hook, "pause_destination"), {"reason": "x"})
         assert answer.status_code == 403
     if not tests:
@@ -282,6 +283,7 @@ def test_a_pause_has_a_reason_that_everybody_reads(come, client, hooks):
     assert page_of(hook, "pause_destination") not in page.text
     assert lane.pk == page.context["lanes"][0][0].lane.pk
 
+    assert page_of(hook, "resume_destination") in page.text
     page = client.post(page_of(hook, "resume_destination"), follow=True)
     hook.refresh_from_db()
     assert (hook.paused_at, hook.pause_reason) == (None, "")
@@ -299,6 +301,80 @@ def test_a_pause_that_lanes_have_learnt_can_be_ended(come, client, hooks):
 
     lane.refresh_from_db()
     assert lane.opened == 0
+
+
+def told(client, hook):
+    """The question before a resume, sentence by sentence."""
+    return client.get(page_of(hook, "resume_destination")).context["question"]
+
+
+def test_a_resume_tells_first_what_waits_and_changes_nothing(come, client, hooks, acme):
+    come("operator")
+    hook = hooks["paused"]
+    count = factories.make_definition(acme, to=hook)
+    assert told(client, hook).told == [
+        "Nothing waits at present. What comes from now on starts at once."
+    ]
+
+    lane = factories.make_lane(hook)
+    factories.make_records(lane, count, 1)
+    assert told(client, hook).told[0].startswith("1 action waits in 1 lane. It starts again")
+    other = factories.make_lane(hook, tags={"n": "2"}, opened=3)
+    factories.make_records(other, count, 1_233)
+
+    asked = told(client, hook)
+    assert asked.title == "Resume paused?"
+    assert asked.told == [
+        "1,234 actions wait in 2 lanes. They start again at once, as fast as limits and caps "
+        "allow.",
+        "What 1 lane learnt to wait for ends as well.",
+    ]
+    hook.refresh_from_db()
+    assert hook.paused_at is not None
+
+
+def test_a_resume_counts_no_more_than_it_has_to(come, client, hooks, acme):
+    come("operator")
+    hook = hooks["paused"]
+    count = factories.make_definition(acme, to=hook)
+    factories.make_records(factories.make_lane(hook), count, 10_001)
+
+    (first,) = told(client, hook).told
+
+    assert first.startswith("More than 10,000 actions wait in 1 lane. They start")
+
+
+def test_a_resume_of_lanes_alone_says_so(come, client, hooks):
+    come("operator")
+    for number in range(2):
+        factories.make_lane(hooks["well"], tags={"n": str(number)}, opened=1)
+
+    asked = told(client, hooks["well"])
+
+    assert asked.told[0] == "It is not paused itself."
+    assert asked.told[-1] == "What 2 lanes learnt to wait for ends as well."
+
+
+def test_what_is_open_is_not_resumed(come, client, hooks):
+    come("operator")
+
+    asked = told(client, hooks["well"])
+
+    assert (asked.title, asked.button) == ("well is open", "")
+
+
+def test_a_question_takes_as_many_queries_however_much_waits(
+    come, client, hooks, acme, django_assert_num_queries
+):
+    come("operator")
+    hook = hooks["paused"]
+    count = factories.make_definition(acme, to=hook)
+    address = page_of(hook, "resume_destination")
+    client.get(address)
+    for number in range(10):
+        factories.make_records(factories.make_lane(hook, tags={"n": str(number)}), count, 5)
+    with django_assert_num_queries(6):
+        client.get(address)
 
 
 def test_a_tests_answer_is_shown_with_secrets_masked(come, client, hooks, monkeypatch):

@@ -73,7 +73,7 @@ def test_nothing_that_is_said_of_a_definition_breaks_its_pages(owner, acme, text
     for page, names in posts.items():
         for name in names:
             answer = owner.post(reverse(f"console:{page}", args=[made.pk]), {name: text})
-            assert answer.status_code == 302, (page, name)
+            assert answer.status_code in (200, 302), (page, name)
 
 
 @pytest.mark.parametrize("text", ODD)

@@ -263,27 +263,20 @@ def test_another_organization_cannot_test_it(globex_api, acme, hook):
     assert Destination.objects.count() == 1
 
 
-# --- in the admin ---------------------------------------------------------------------------------
-
-SENT = {"_form_submitted": "True"}
+# --- in the console -------------------------------------------------------------------------------
 
 
-def page_of(client, destination, name):
-    url = reverse(f"admin:destinations_destination_{name}", args=[destination.pk])
-    return url, client.get(url).content.decode()
+def url_of(destination):
+    return reverse("console:test_destination", args=[destination.pk])
 
 
 def test_an_operator_sends_a_test_and_sees_what_happened(admin_client, acme, hook):
     destination = factories.make_receiving(acme, hook.url)
     hook.answer = web.Response(text="<b>thanks</b>")
-    url, form = page_of(admin_client, destination, "send_test")
-    assert url in page_of(admin_client, destination, "change")[1]
-    assert 'name="input"' in form
-    assert hook.seen == []
+    admin_client.get(reverse("console:health"))
     before = everything_stored()
 
-    typed = SENT | {"input": '{"n": 1}', "variant": "count"}
-    shown = admin_client.post(url, typed).content.decode()
+    shown = admin_client.post(url_of(destination), {"input": '{"n": 1}', "variant": "count"}).text
 
     assert "<strong>ack</strong>, HTTP 200, in " in shown
     assert "&lt;b&gt;thanks&lt;/b&gt;" in shown
@@ -293,32 +286,29 @@ def test_an_operator_sends_a_test_and_sees_what_happened(admin_client, acme, hoo
 
 
 @pytest.mark.parametrize("typed", [{"input": "{", "variant": "a"}, {"input": "1"}])
-def test_what_cannot_be_sent_is_shown_at_its_field(admin_client, acme, hook, typed):
-    url, _ = page_of(admin_client, factories.make_receiving(acme, hook.url), "send_test")
+def test_what_cannot_be_sent_is_told_and_not_sent(admin_client, acme, hook, typed):
+    destination = factories.make_receiving(acme, hook.url)
 
-    assert 'id="trial"' not in admin_client.post(url, SENT | typed).content.decode()
+    assert "HTTP" not in admin_client.post(url_of(destination), typed).text
     assert hook.seen == []
 
 
 def test_what_is_refused_is_told(admin_client, acme, hook):
     destination = factories.make_receiving(acme, hook.url)
-    url, _ = page_of(admin_client, destination, "send_test")
 
     with trials.seats.take(acme.pk):
-        shown = admin_client.post(url, SENT | {"input": "{}", "variant": "a"}).content.decode()
+        shown = admin_client.post(url_of(destination), {"input": "{}", "variant": "a"}).text
 
     assert "being tested just now" in shown
 
 
 @pytest.mark.parametrize("kind", ["sdk", "default_sink"])
-def test_there_is_no_button_where_nothing_is_sent(admin_client, acme, kind):
+def test_nothing_is_sent_where_nothing_is_delivered(admin_client, acme, kind):
     destination = factories.make_destination(acme, kind)
-    url, _ = page_of(admin_client, destination, "send_test")
 
-    assert url not in page_of(admin_client, destination, "change")[1]
-    told = admin_client.post(url, SENT | {"input": "{}", "variant": "a"}).content.decode()
-    assert "Nothing is sent to a" in told
-    assert 'id="trial"' not in told
+    shown = admin_client.post(url_of(destination), {"input": "{}", "variant": "a"}).text
+
+    assert "Nothing is sent to a" in shown
 
 
 # --- beside the work of others --------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dispatch import gauges
 from dispatch.gauges import Gauge, State
 from dispatch.models import Lane, Status
 from tests import factories
+from tests.dispatch import plans
 
 THEN = datetime(2026, 3, 1, 3, 0, 5, tzinfo=UTC)
 NAMED = "2026-03-01 03:00:05 UTC"
@@ -161,3 +162,41 @@ def test_counting_a_lane_reads_the_indexes_of_unfinished_rows_only_up_to_its_bou
     assert (first.queued, first.scheduled) == (10_001, 10_001)
     assert (first.running, first.unsettled) == (500, 500)
     assert {(one.queued, one.scheduled, one.running) for one in others} == {(0, 0, 0)}
+
+
+def test_counting_what_waits_for_a_resume_stops_at_its_bound(busy, webhook):
+    Destination.objects.update(paused_at=timezone.now())
+    webhook.refresh_from_db()
+    asked = {"destination": webhook.pk, "all": True}
+
+    plan = plans.read(gauges.COUNT_DUE, asked)
+
+    assert gauges.count_due(webhook) == (10_001, 1)
+    assert plan.indexes("dispatch_actionrecord") <= {
+        "record_due", "record_pullable", "record_waiting"
+    }  # fmt: skip
+    assert plan.rows("dispatch_actionrecord") < 10_100
+
+
+def test_what_waits_for_a_resume_is_due(acme, webhook, definition):
+    due, empty, learnt = (factories.make_lane(webhook, tags={"n": str(n)}) for n in range(3))
+    other = factories.make_lane(factories.make_destination(acme))
+    now, later = timezone.now(), timezone.now() + timedelta(hours=1)
+    Lane.objects.filter(pk=learnt.pk).update(paused_until=later)
+    over = {"status": Status.SUCCEEDED, "completed_at": now}
+    for lane, count, columns in (
+        (due, 3, {}),
+        (due, 2, {"push": False}),
+        (due, 1, {"status": "scheduled", "available_at": now - timedelta(minutes=1)}),
+        (due, 5, {"status": "scheduled", "available_at": later}),
+        (due, 5, {"status": "running", "timeout_at": later}),
+        (empty, 5, over),
+        (learnt, 4, {}),
+        (other, 9, {}),
+    ):
+        factories.make_records(lane, definition, count, **columns)
+
+    # Where it is not paused itself, the others have never stopped.
+    assert gauges.count_due(webhook) == (4, 1)
+    webhook.paused_at = now
+    assert gauges.count_due(webhook) == (10, 2)

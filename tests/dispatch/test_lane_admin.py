@@ -1,4 +1,4 @@
-"""Lanes in the admin: why nothing moves, and the caps; destinations are paused and resumed."""
+"""Lanes in the admin: why nothing moves, and the caps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tests import factories
 from tests.dispatch.claiming import claim
 
 LIST = reverse("admin:dispatch_lane_changelist")
-HTMX = {"_form_submitted": "True"}
 
 
 def lane_url(lane, name="change"):
@@ -151,14 +150,9 @@ def test_nothing_else_of_a_lane_can_be_written(admin_client, lane):
     assert admin_client.post(lane_url(lane, "delete")).status_code == 403
 
 
-def test_those_who_may_only_look_set_no_caps_and_pause_nothing(onlooker, lane, webhook):
+def test_those_who_may_only_look_set_no_caps(onlooker, lane):
     assert "tenant=initech" in page_of(onlooker, lane_url(lane))
     assert onlooker.post(lane_url(lane), caps(running="0")).status_code == 403
-
-    assert destination_url(webhook, "pause") not in page_of(onlooker, destination_url(webhook))
-    assert onlooker.post(destination_url(webhook, "pause"), HTMX).status_code == 403
-    webhook.refresh_from_db()
-    assert webhook.paused_at is None
 
 
 def test_counts_are_cut_where_counting_stops():
@@ -179,41 +173,23 @@ def test_lane_uses_are_found_by_variant(admin_client, record):
     assert list(response.context["cl"].result_list) == [LaneUse.objects.get()]
 
 
-def test_a_destination_is_paused_and_resumed(admin_client, webhook, record):
-    assert "form" in page_of(admin_client, destination_url(webhook, "pause"))
-    webhook.refresh_from_db()
-    assert webhook.paused_at is None
+def test_a_destination_leads_to_its_health_while_it_is_there(admin_client, webhook):
+    health = reverse("console:show_health", args=[webhook.pk])
+    assert destination_url(webhook, "health") in page_of(admin_client, destination_url(webhook))
+    assert admin_client.get(destination_url(webhook, "health")).url == health
 
-    admin_client.post(destination_url(webhook, "pause"), HTMX)
-    webhook.refresh_from_db()
-    assert webhook.paused_at is None
-    response = admin_client.post(destination_url(webhook, "pause"), HTMX | {"reason": "It burns"})
+    admin_client.post(destination_url(webhook, "delete"))
 
-    webhook.refresh_from_db()
-    assert webhook.pause_reason == "It burns"
-    assert response.headers["HX-Redirect"] == destination_url(webhook)
-    assert webhook.paused_at is not None
-    assert claim() == []
     page = page_of(admin_client, destination_url(webhook))
-    assert destination_url(webhook, "resume") in page
-    assert destination_url(webhook, "pause") not in page
-    assert f"{webhook}: paused." in page
+    assert destination_url(webhook, "health") not in page
+
+
+def test_what_is_paused_is_listed_as_that_and_claims_wait(admin_client, webhook, record):
+    page = reverse("console:pause_destination", args=[webhook.pk])
+    admin_client.post(page, {"reason": "It burns"})
+    assert claim() == []
     listed = page_of(admin_client, reverse("admin:destinations_destination_changelist"))
     assert "paused" in listed
-    assert "Paused." in page_of(admin_client, destination_url(webhook, "history"))
 
-    admin_client.post(destination_url(webhook, "resume"), HTMX)
-    webhook.refresh_from_db()
-    assert (webhook.paused_at, webhook.pause_reason) == (None, "")
+    admin_client.post(reverse("console:resume_destination", args=[webhook.pk]))
     assert len(claim()) == 1
-
-
-def test_a_deleted_destination_has_no_buttons(admin_client, acme):
-    gone = factories.make_destination(acme)
-    admin_client.post(destination_url(gone, "delete"))
-
-    assert destination_url(gone, "pause") not in page_of(admin_client, destination_url(gone))
-    response = admin_client.post(destination_url(gone, "pause"), HTMX | {"reason": "It burns"})
-    gone.refresh_from_db()
-    assert gone.paused_at is None
-    assert response.status_code in (200, 403)

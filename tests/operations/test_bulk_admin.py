@@ -250,17 +250,11 @@ def test_a_query_that_names_no_row_fills_nothing_in(admin_client, query):
 
 
 @pytest.mark.parametrize("object_id", ["999999", "abc"])
-@pytest.mark.parametrize(
-    "button",
-    [
-        "admin:operations_bulkoperation_cancel",
-        "admin:destinations_destination_pause",
-        "admin:destinations_destination_resume",
-    ],
-)
-def test_a_button_of_a_row_that_is_gone_is_not_found(admin_client, button, object_id):
-    asked = HTMX | {"reason": "a test"}
-    assert admin_client.post(reverse(button, args=[object_id]), asked).status_code == 404
+def test_a_button_of_a_row_that_is_gone_is_not_found(admin_client, object_id):
+    stop = reverse("admin:operations_bulkoperation_cancel", args=[object_id])
+    assert admin_client.post(stop, HTMX).status_code == 404
+    health = reverse("admin:destinations_destination_health", args=[object_id])
+    assert admin_client.get(health).status_code == 404
 
 
 def test_an_operation_that_is_not_there_is_not_found(admin_client, acme):

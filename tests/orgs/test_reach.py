@@ -240,15 +240,14 @@ def test_a_member_captures_the_domain_of_their_own_address_alone(client, come, a
 
 def test_operators_pause_and_resume_what_they_may_not_change(client, come, webhook):
     come("operator")
-    page = client.get(url("destinations_destination_change", webhook.pk)).text
-    assert "/pause/" in page
-    assert "/send_test/" not in page
-    assert 'name="_save"' not in page
+    assert 'name="_save"' not in client.get(url("destinations_destination_change", webhook.pk)).text
+    health = reverse("console:show_health", args=[webhook.pk])
+    page = client.get(url("destinations_destination_health", webhook.pk), follow=True)
+    assert page.redirect_chain == [(health, 302)]
+    assert "/pause/" in page.text
+    assert "/test/" not in page.text
 
-    client.post(
-        url("destinations_destination_pause", webhook.pk),
-        {"_form_submitted": "True", "reason": "It burns"},
-    )
+    client.post(reverse("console:pause_destination", args=[webhook.pk]), {"reason": "It burns"})
 
     webhook.refresh_from_db()
     assert webhook.paused_at
@@ -258,16 +257,17 @@ def test_viewers_have_no_buttons(client, come, webhook, record):
     come("viewer")
     pages = (
         url("destinations_destination_change", webhook.pk),
+        reverse("console:show_health", args=[webhook.pk]),
         reverse("console:record", args=[record.pk]),
         reverse("console:records"),
     )
     for page in pages:
         text = client.get(page).text
-        for word in ("/pause/", "/cancel/", "/replay/", "/send_test/", "Cancel ticked", "Save"):
+        for word in ("/pause/", "/cancel/", "/replay/", "/test/", "Cancel ticked", "Save"):
             assert word not in text, (page, word)
-    for verb in ("pause", "resume", "send_test"):
-        page = url(f"destinations_destination_{verb}", webhook.pk)
-        assert client.post(page, {"_form_submitted": "True"}).status_code == 403
+    for verb in ("pause", "resume", "test"):
+        page = reverse(f"console:{verb}_destination", args=[webhook.pk])
+        assert client.post(page, {"reason": "why"}).status_code == 403
 
 
 def test_secrets_of_credentials_are_not_read_back(client, editor, acme):
