@@ -6,8 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -48,11 +52,25 @@ class RotatedKeyAdmin(ApiKeyAdmin):
     """Keys, with a button that puts another one in the place of one."""
 
     actions_detail = ("rotate",)
-    actions_row = ("rotate",)
 
     def has_rotate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may make keys, and end them."""
         return self.has_add_permission(request) and self.has_delete_permission(request)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """The columns; who may rotate keys has a link at each that they may."""
+        columns = super().get_list_display(request)
+        if not self.has_rotate_permission(request):
+            return columns
+        member = viewer_of(request).member
+
+        @admin.display(description="rotation")
+        def rotation(key: ApiKey) -> SafeString | str:
+            url = reverse("admin:orgs_apikey_rotate", args=[key.pk])
+            link = '<a href="{}" class="text-link" aria-label="Rotate {}">Rotate</a>'
+            return "" if find_refusal(key, member) else format_html(link, url, key.description)
+
+        return (*columns, rotation)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """There is a button where it would do something."""

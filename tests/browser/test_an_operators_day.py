@@ -91,6 +91,8 @@ def link(page: Page) -> None:
     open_definition(page)
     page.get_by_label("Destination", exact=True).select_option("Sorting hall (Webhook)")
     page.get_by_role("button", name="Link", exact=True).click()
+    expect(page.locator(".wb-form")).to_contain_text("and to Sorting hall from the next one on")
+    page.get_by_role("button", name="Make it the default").click()
     expect(page.get_by_role("button", name="Unlink Sorting hall")).to_be_visible()
 
 

@@ -93,6 +93,36 @@ def test_the_next_version_shows_what_it_changes_before_it_is_published(
     expect(page.get_by_text("incompatible").first).to_be_visible()
 
 
+def test_what_leads_somewhere_else_is_asked_back_first(visit: Visiting, console: Demo):
+    define(console, "rooms.booked", INVOICE, "CRM", alias=["bookings"])
+    define(console, "rooms.booked", {**INVOICE, "title": "More"}, "CRM")
+    page = visit("bea@acme.example").go(
+        f"/admin/definitions/{console.definitions['rooms.booked']}/"
+    )
+    page.get_by_label("Add or move here").fill("bookings")
+    page.get_by_role("button", name="Add", exact=True).click()
+    title = "Move bookings from rooms.booked v1 to rooms.booked v2?"
+    expect(page.locator("form h2")).to_have_text(title)
+    assert axe.find_faults(page) == []
+    page.get_by_role("button", name="Move it").click()
+    expect(page.get_by_text("bookings leads to rooms.booked v2 now.")).to_be_visible()
+
+    page.get_by_label("Destination", exact=True).select_option("Warehouse (Webhook)")
+    page.get_by_role("button", name="Link", exact=True).click()
+    expect(page.get_by_text("The link is stored.")).to_be_visible()
+    page.get_by_role("button", name="Make Warehouse the default").click()
+    expect(page.get_by_text("go to CRM now, and to Warehouse from the next one")).to_be_visible()
+    assert axe.find_faults(page) == []
+    page.get_by_role("link", name="Leave it as it is").click()
+    expect(page.get_by_role("button", name="Make Warehouse the default")).to_be_visible()
+
+    page.get_by_role("button", name="Remove bookings").click()
+    expect(page.get_by_text("is refused as an unknown action")).to_be_visible()
+    assert axe.find_faults(page) == []
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_text("bookings leads nowhere any more.")).to_be_visible()
+
+
 def test_a_fault_is_marked_at_its_line_and_keeps_one_from_going_on(new: Page):
     type_json(new, BROKEN)
 

@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser import axe
 from tests.browser.conftest import Visiting
 from tests.browser.demo import Demo
 
@@ -100,11 +101,26 @@ def test_a_destination_is_paused_for_a_reason_and_resumed(console: Demo, visit: 
     path = f"~/destinations/{console.destinations['CRM']}"
     assert console.acme.data("GET", path)["paused_at"] is not None
 
+    page.get_by_role("link", name="Resume").click()
+    expect(page.locator("form h2")).to_have_text("Resume CRM?")
+    expect(page.get_by_text("at once")).to_be_visible()
+    assert axe.find_faults(page) == []
+    assert console.acme.data("GET", path)["paused_at"] is not None
     page.get_by_role("button", name="Resume").click()
 
     expect(page.get_by_text("CRM is delivered to again.")).to_be_visible()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     assert console.acme.data("GET", path)["paused_at"] is None
+
+
+def test_the_form_of_a_destination_leads_to_where_it_is_paused(console: Demo, visit: Visiting):
+    number = console.destinations["CRM"]
+    page = visit(EDITOR).go(f"/admin/destinations/destination/{number}/change/")
+
+    page.get_by_role("link", name="Health, pause, test").click()
+
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    assert page.url.endswith(f"/admin/health/{number}/")
 
 
 def test_who_only_looks_has_no_buttons(console: Demo, visit: Visiting):

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser import axe, demo
+from tests.browser import axe, chromium, demo
 from tests.browser.conftest import Visiting
 from tests.browser.demo import Demo
 
@@ -90,6 +90,43 @@ def test_a_key_is_made_and_its_secret_copied(visit: Visiting, console: Demo):
     page.get_by_role("link", name="I have it: go on").click()
     expect(page.locator("body")).to_contain_text("laptop")
     expect(page.locator("body")).not_to_contain_text(secret)
+
+
+def test_an_api_key_is_rotated_in_two_clicks(visit: Visiting):
+    one = visit(BEA)
+    page = one.go("/admin/orgs/apikey/add/")
+    page.get_by_label("Description").fill("till")
+    page.get_by_role("button", name="Save", exact=True).click()
+    first = page.locator(SECRET).inner_text()
+    page.get_by_role("link", name="I have it: go on").click()
+
+    page.get_by_role("link", name="Rotate").click()
+    expect(page.get_by_role("heading", name="Rotate “till”?")).to_be_visible()
+    expect(page.locator("body")).to_contain_text(f"{BEA} at Acme")
+    assert axe.find_faults(page) == []
+    assert first not in page.content()
+    page.set_viewport_size(chromium.PHONE)
+    assert one.find_what_sticks_out() == []
+    page.get_by_label("The present key goes on working").select_option("for 1 hour")
+    page.get_by_role("button", name="Rotate").click()
+
+    expect(page.locator(SECRET)).to_have_text(re.compile("^api_"))
+    assert page.locator(SECRET).inner_text() != first
+    expect(page.locator(".wb-secret")).to_contain_text(f"{first[:12]}********, works until")
+    assert axe.find_faults(page) == []
+    page.get_by_role("link", name="I have it: go on").click()
+    expect(page.locator("body")).to_contain_text("till")
+
+
+def test_a_key_is_rotated_from_the_list_too(visit: Visiting):
+    page = visit(BEA).go("/admin/orgs/apikey/add/")
+    page.get_by_label("Description").fill("kiosk")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto(page.url.split("/admin/")[0] + "/admin/orgs/apikey/?q=kiosk")
+
+    page.get_by_role("link", name="Rotate kiosk").click()
+
+    expect(page.locator("form h2")).to_have_text("Rotate “kiosk”?")
 
 
 def test_a_signing_key_is_rotated_in_two_clicks(visit: Visiting):

@@ -15,6 +15,8 @@ from tests.browser.demo import ADMIN, Demo
 VIEWERS = {"leave_org": "vera@acme.example"}
 # Which action a page is about, where it is not one that is being retried.
 DECIDED = {"record_approve": "held", "record_deny": "held", "record_replay": "failed"}
+# Which destination, where it is not one that fails.
+LOOKED_AT = {"resume_destination": "Parcel service"}
 # Tables that lead to pages of the console.
 OF_THE_CONSOLE = ("actions.actiondefinition", "dispatch.actionrecord")
 # What is opened, and answered with something else than a page.
@@ -60,7 +62,7 @@ def fill_in(demo: Demo, pattern: URLPattern) -> dict[str, Any]:
     known = {
         "record_id": demo.records[DECIDED.get(str(pattern.name), "retried")],
         "pk": demo.destinations["Warehouse"],
-        "destination_id": demo.destinations["Warehouse"],
+        "destination_id": demo.destinations[LOOKED_AT.get(str(pattern.name), "Warehouse")],
         "definition_id": demo.definitions["orders.created"],
     }
     return {name: known[name] for name in pattern.pattern.converters}

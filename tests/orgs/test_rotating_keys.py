@@ -22,6 +22,7 @@ from orgs.services import Limits, create_key
 from orgs.viewers import Viewer
 from tests import factories
 
+LIST = reverse("admin:orgs_apikey_changelist")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SOON = timedelta(minutes=1)
 
@@ -287,9 +288,22 @@ def test_a_member_rotates_their_own_key_and_nobody_elses(client, come, key):
     assert "people rotate keys of their own only" in refused.text
     assert ApiKey.objects.filter(member=key.member).count() == 1
     assert url(key) not in client.get(url(key, "change")).text
-    # The list has one for each row.
-    listed = client.get(reverse("admin:orgs_apikey_changelist"))
-    assert url(mine) in listed.text
+    listed = client.get(LIST).text
+    assert url(ApiKey.objects.latest("pk")) in listed
+    assert url(key) not in listed
+
+
+def test_the_list_takes_the_same_queries_for_any_number_of_keys(
+    admin_client, acme, django_assert_num_queries
+):
+    make_key(acme)
+    admin_client.get(LIST)
+    with django_assert_num_queries(5):
+        admin_client.get(LIST)
+    for _ in range(5):
+        make_key(acme, member=factories.make_member(acme))
+    with django_assert_num_queries(5):
+        assert admin_client.get(LIST).text.count("/rotate/") == 6
 
 
 @pytest.mark.parametrize("permission", ["viewer", "operator", "editor"])
@@ -311,6 +325,7 @@ def test_staff_who_are_no_superusers_rotate_none(client, key):
 
     assert client.get(url(key, "change")).status_code == 200
     assert url(key) not in client.get(url(key, "change")).text
+    assert url(key) not in client.get(LIST).text
     assert client.post(url(key), {"grace": 0, "seen": key.pk}).status_code == 403
 
 
