@@ -209,6 +209,13 @@ class ActionRecord(models.Model):
             models.Index(
                 "org", F("id").desc(), condition=Q(status=Status.FAILED), name="record_failed"
             ),
+            # overview.FAILED: what failed last. Nothing but a failure writes into it.
+            models.Index(
+                "org",
+                F("completed_at").desc(),
+                condition=Q(status=Status.FAILED),
+                name="record_failed_last",
+            ),
             # RecordFilter: the list of those in an unfinished status, which are few among many.
             models.Index(
                 "org", F("id").desc(), condition=Q(completed_at=None), name="record_unfinished"

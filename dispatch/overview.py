@@ -32,14 +32,14 @@ WITH RECURSIVE lane(lane_id, org_id, seen) AS (
 )
 SELECT count(*) FROM (SELECT FROM held LIMIT {COUNTED + 1}) bounded
 """  # noqa: S608 -- constants only
-# Those with the greatest ids, by the index that each organization's have.
+# Those that failed last, by the index that each organization's have.
 FAILED = f"""
-SELECT newest.id FROM orgs_organization o CROSS JOIN LATERAL (
-  SELECT r.id FROM dispatch_actionrecord r
-  WHERE r.org_id = o.id AND r.status = 'failed' ORDER BY r.id DESC LIMIT {FAILURES}
-) newest
+SELECT last.id FROM orgs_organization o CROSS JOIN LATERAL (
+  SELECT r.id, r.completed_at FROM dispatch_actionrecord r
+  WHERE r.org_id = o.id AND r.status = 'failed' ORDER BY r.completed_at DESC LIMIT {FAILURES}
+) last
 WHERE %(org)s::bigint IS NULL OR o.id = %(org)s
-ORDER BY newest.id DESC LIMIT {FAILURES}
+ORDER BY last.completed_at DESC, last.id DESC LIMIT {FAILURES}
 """  # noqa: S608 -- constants only
 
 
@@ -52,11 +52,11 @@ def count_held(org_id: int | None) -> int:
 
 
 def find_failed(org_id: int | None) -> list[ActionRecord]:
-    """The newest actions that have failed, with what a list tells of them."""
+    """The actions that have failed last, with what a list tells of them."""
     with connection.cursor() as cursor:
         cursor.execute(FAILED, {"org": org_id})
         ids = [record_id for (record_id,) in cursor.fetchall()]
-    rows = ActionRecord.objects.filter(pk__in=ids).order_by("-id")
+    rows = ActionRecord.objects.filter(pk__in=ids).order_by("-completed_at", "-id")
     related = ("definition", "destination", "org")
     columns = ("status", "error_message", "completed_at", "attempt", "failures")
     names = ("definition__variant", "definition__version", "destination__label", "org__name")

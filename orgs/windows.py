@@ -21,6 +21,7 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.paginator import InfinitePaginator
@@ -29,6 +30,8 @@ from config.errors import ConflictError, DomainError, Fault, split_pointer
 from orgs.reach import Narrowed
 
 SHOWN_CHARACTERS = 100_000
+# Of a table without an end, so many are paged through.
+MOST_ROWS = 10_000
 MAX_DIGITS = 19  # 10**18 and beyond may not fit a bigint
 
 
@@ -91,6 +94,17 @@ class Window:
         return False
 
 
+class BoundedPaginator(InfinitePaginator):
+    """Pages of a table that nobody counts, up to a bound: each is found by passing those before."""
+
+    template_name = "admin/pages.html"
+
+    @cached_property
+    def count(self) -> int:
+        """How many are paged through, whether there are as many or not."""
+        return MOST_ROWS
+
+
 class LongTable(Narrowed):
     """An admin of a table that has no end: nothing counts it, sorts it or selects all of it."""
 
@@ -105,7 +119,7 @@ class LongTable(Narrowed):
         self, request: HttpRequest, queryset: models.QuerySet, per_page: int, **kwargs: Any
     ) -> Paginator:
         """Pages without a number of them; a row's history is short and keeps its own."""
-        paginator = InfinitePaginator if queryset.model is self.model else Paginator
+        paginator = BoundedPaginator if queryset.model is self.model else Paginator
         return paginator(queryset, per_page, **kwargs)
 
 

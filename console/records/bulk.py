@@ -9,13 +9,15 @@ from urllib.parse import urlencode
 import orjson
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import MAX_URL_REDIRECT_LENGTH
 
 from actions.models import ActionDefinition
 from console.pages import fragment
-from console.records import searching
+from console.records import lists, searching
 from console.records.searching import Search
 from dispatch.filters import RecordFilter
 from operations.models import BulkOperation
@@ -27,6 +29,7 @@ NOTHING_TICKED = "Tick the actions first."
 NOTHING_FOUND = "No action matches, and so there is nothing to be done."
 SEVERAL_ORGS = "These are actions of several organizations: look at one of them first."
 TOO_MANY = f"These are more than {MOST_IDS} actions: narrow the search some other way."
+TOO_LONG = "This is more than an address holds: search for less at once."
 # What the search calls differently than the form that it leads to.
 SAME = {"status": "status", "error": "error", "destination": "destination_label"}
 
@@ -36,21 +39,30 @@ class _NotPossibleError(Exception):
 
 
 @fragment("console/records/list.html")
-def start_bulk(request: HttpRequest) -> HttpResponse:
+def start_bulk(request: HttpRequest) -> HttpResponseBase:
     """Leads to the form, filled in; back to the list with a word where that cannot be."""
     viewer = viewer_of(request)
     if not searching.may_operate(viewer):
         raise PermissionDenied
     search = searching.read(request.GET, viewer)
     try:
-        kind = _read_kind(request)
-        ticked = "ticked" in request.GET
-        asked = _of_ticked(request, viewer) if ticked else _of_search(search, viewer)
+        return redirect(_find_form(request, search, viewer))
     except _NotPossibleError as reason:
         messages.error(request, str(reason))
-        return redirect(f"{reverse('console:records')}?{search.write_query()}")
-    query = urlencode({"kind": kind} | asked)
-    return redirect(f"{reverse('admin:operations_bulkoperation_add')}?{query}")
+    back = f"{reverse('console:records')}?{search.write_query()}"
+    # Nobody is led to an address that is too long: they see the list here.
+    return redirect(back) if len(back) <= MAX_URL_REDIRECT_LENGTH else lists.list_records(request)
+
+
+def _find_form(request: HttpRequest, search: Search, viewer: Viewer) -> str:
+    """The address of the form, filled in."""
+    kind = _read_kind(request)
+    ticked = "ticked" in request.GET
+    asked = _of_ticked(request, viewer) if ticked else _of_search(search, viewer)
+    address = f"{reverse('admin:operations_bulkoperation_add')}?{urlencode({'kind': kind} | asked)}"
+    if len(address) > MAX_URL_REDIRECT_LENGTH:
+        raise _NotPossibleError(TOO_LONG)
+    return address
 
 
 def _read_kind(request: HttpRequest) -> str:

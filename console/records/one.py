@@ -15,7 +15,7 @@ from console.pages import fragment, page
 from console.records.deciding import find_decisions
 from destinations.attempts import Request
 from dispatch import sendings, timelines
-from dispatch.models import ActionPayload, ActionRecord
+from dispatch.models import ActionPayload, ActionRecord, Status
 from dispatch.retries import MAX_FAILURES
 from orgs.viewers import Viewer, viewer_of
 
@@ -66,6 +66,8 @@ def show_timeline(request: HttpRequest, record_id: int) -> dict[str, Any]:
 def _show_state(viewer: Viewer, record: ActionRecord) -> dict[str, Any]:
     return {
         "record": record,
+        # Of what waits for a person, nothing moves fast.
+        "seconds": 10 if record.status == Status.HELD else 2,
         "attempt": record.attempt + 1,
         "took": record.completed_at and record.completed_at - record.created_at,
         "most_failures": MAX_FAILURES,

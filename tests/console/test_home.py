@@ -234,6 +234,15 @@ def test_counting_what_is_held_stops_at_a_bound(acme, globex, definition, webhoo
     assert overview.count_held(acme.pk) == 3
 
 
+def test_what_failed_last_goes_by_when_it_failed(ann, client, acme, globex, definition):
+    factories.make_definition(globex, to=factories.make_destination(globex, label="theirs"))
+    orgs = (acme, acme, globex, acme)
+    made = [make_over(org, days_ago=days).pk for org, days in zip(orgs, (1, 3, 0, 2), strict=True)]
+
+    assert [one.pk for one in client.get(HOME).context["failed"]] == [made[0], made[3], made[1]]
+    assert [one.pk for one in overview.find_failed(None)] == [made[n] for n in (2, 0, 3, 1)]
+
+
 def test_the_number_of_queries_is_fixed(ann, client, busy, django_assert_num_queries):
     client.get(HOME)
     with django_assert_num_queries(FIXED):

@@ -118,6 +118,12 @@ def test_the_timeline_asks_again_until_the_action_is_over(admin_client, retried)
     assert 'hx-trigger="every' not in page
 
 
+def test_the_timeline_of_what_is_held_asks_less_often(admin_client, retried):
+    factories.move(retried, status="held", timeout_at=retried.created_at)
+
+    assert 'hx-trigger="every 10s"' in page_of(admin_client, retried, "record_timeline")
+
+
 def test_a_look_at_the_timeline_reads_no_payload_and_takes_few_queries(
     admin_client, retried, django_assert_num_queries
 ):

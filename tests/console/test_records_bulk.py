@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
-from console.records import bulk
+from console.records import bulk, searching
 from operations import matching
 from operations.bulk_admin import START
 from operations.models import BulkOperation
@@ -190,3 +190,19 @@ def test_a_member_carries_one_through(acme, failed):
 
 def test_who_may_not_operate_is_refused(acme, failed):
     assert member_of(acme).get(BULK, {"kind": "replay"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"error": "x" * 100_000}, searching.TOO_LONG),
+        ({"tag": [f"{number}=" + "\N{ROCKET}" * 255 for number in range(16)]}, bulk.TOO_LONG),
+    ],
+)
+def test_what_is_too_long_for_an_address_is_told_on_a_page(admin_client, record, query, said):
+    page = admin_client.get(BULK, query | {"kind": "replay"})
+
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert said in page.text
+    assert "console/records/list.html" in [template.name for template in page.templates]

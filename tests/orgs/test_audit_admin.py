@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispatch import audit
-from orgs.audit_admin import KINDS
+from orgs import windows
+from orgs.audit_admin import KINDS, AuditEntryAdmin
 from orgs.models import AuditEntry
 from tests import factories
 
@@ -142,3 +143,18 @@ def test_nothing_counts_it(inside, entries, django_assert_max_num_queries):
         inside.get(LIST)
 
     assert not any("COUNT(" in one["sql"] for one in queries.captured_queries)
+
+
+def test_pages_end_at_a_bound_and_say_so(inside, entries, monkeypatch):
+    """Each is found by passing those before it."""
+    monkeypatch.setattr(windows, "MOST_ROWS", 2)
+    monkeypatch.setattr(AuditEntryAdmin, "list_per_page", 1)
+    told = "No more than 2 are shown"
+
+    first, last = (inside.get(LIST, {"p": number}) for number in (1, 2))
+    assert (told in first.text, told in last.text) == (False, True)
+    assert "p=2" in first.text
+    assert "p=3" not in last.text
+    beyond = inside.get(LIST, {"p": 3})
+    assert beyond.status_code == 302
+    assert "e=1" in beyond.url
