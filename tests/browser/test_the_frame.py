@@ -97,6 +97,21 @@ def test_a_page_that_looks_for_news_leads_to_the_login_when_the_session_is_over(
     expect(page.get_by_label("Password")).to_be_visible()
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_page_that_looks_for_news_which_are_out_of_reach_by_now_is_loaded_anew(
+    console: Demo, visit: Visiting, status: int
+):
+    one = visit()
+    one.watch.expected = {status}
+    page = one.go(f"/admin/records/{console.records['ack_wait']}/")
+    page.route("**/timeline*", lambda route: route.fulfill(status=status), times=1)
+
+    with page.expect_navigation():
+        pass
+    # htmx tells the console of every answer that is an error.
+    one.watch.faults.clear()
+
+
 def test_what_a_page_asks_for_by_itself_is_told_apart_from_what_a_person_does(
     console: Demo, visit: Visiting
 ):

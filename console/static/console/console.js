@@ -173,6 +173,13 @@
     if (!event.detail.triggeringEvent?.isTrusted) event.detail.headers["X-Waybill-Poll"] = "1";
   });
 
+  /* What is out of reach by now (the row has gone, or a permission): the page says so, and asks no more. */
+
+  document.addEventListener("htmx:responseError", ({ detail }) => {
+    const isGone = detail.xhr.status === 403 || detail.xhr.status === 404;
+    if (isGone && detail.elt.matches("[hx-trigger^='every ']")) window.location.reload();
+  });
+
   document.addEventListener("DOMContentLoaded", () => {
     tellTimes(document);
     if (window.location.hash === "#search") document.querySelector("[data-search]")?.focus();
