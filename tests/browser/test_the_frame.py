@@ -112,6 +112,22 @@ def test_a_page_that_looks_for_news_which_are_out_of_reach_by_now_is_loaded_anew
     one.watch.faults.clear()
 
 
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_a_page_that_nobody_sees_asks_for_no_news(
+    console: Demo, visit: Visiting, *, is_hidden: bool
+):
+    page = visit().go(f"/admin/records/{console.records['ack_wait']}/")
+    page.evaluate(
+        "is => Object.defineProperty(document, 'hidden', {get: () => is, configurable: true})",
+        is_hidden,
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(2_500)
+
+    assert bool(asked) is not is_hidden
+
+
 def test_what_a_page_asks_for_by_itself_is_told_apart_from_what_a_person_does(
     console: Demo, visit: Visiting
 ):

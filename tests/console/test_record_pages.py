@@ -110,7 +110,7 @@ def test_the_timeline_tells_each_attempt_with_its_answer(admin_client, retried):
 
 def test_the_timeline_asks_again_until_the_action_is_over(admin_client, retried):
     page = page_of(admin_client, retried, "record_timeline")
-    assert 'hx-trigger="every 2s"' in page
+    assert 'hx-trigger="every 2s [!document.hidden]"' in page
     assert f'hx-get="{url(retried, "record_timeline")}"' in page
 
     factories.move(retried, status="succeeded", completed_at=retried.created_at)
@@ -121,7 +121,7 @@ def test_the_timeline_asks_again_until_the_action_is_over(admin_client, retried)
 def test_the_timeline_of_what_is_held_asks_less_often(admin_client, retried):
     factories.move(retried, status="held", timeout_at=retried.created_at)
 
-    assert 'hx-trigger="every 10s"' in page_of(admin_client, retried, "record_timeline")
+    assert 'hx-trigger="every 10s ' in page_of(admin_client, retried, "record_timeline")
 
 
 def test_a_look_at_the_timeline_reads_no_payload_and_takes_few_queries(
