@@ -50,7 +50,9 @@ FROM approved
 
 
 @transaction.atomic
-def approve_record(*, record: ActionRecord, actor: str, reason: str) -> None:
+def approve_record(
+    *, record: ActionRecord, actor: str, reason: str, bulk_id: int | None = None
+) -> None:
     """Let a held action go on its way, due now or when it was asked for."""
     held = _find_held(record)
     if _is_same_person(actor, held["by"]):
@@ -59,9 +61,9 @@ def approve_record(*, record: ActionRecord, actor: str, reason: str) -> None:
         )
     if not _is_as_held(record, held):
         raise ConflictError("It is not what was held any more.", code="CHANGED_SINCE_HELD")
-    detail = orjson.dumps({"by": actor, "reason": reason, "sha256": held["sha256"]}).decode()
+    told = _tell(actor, reason, bulk_id) | {"sha256": held["sha256"]}
     with connection.cursor() as cursor:
-        cursor.execute(APPROVE, {"id": record.pk, "detail": detail})
+        cursor.execute(APPROVE, {"id": record.pk, "detail": orjson.dumps(told).decode()})
         approved = cursor.fetchone()
     if approved is None:
         raise _not_held(record)
@@ -70,7 +72,9 @@ def approve_record(*, record: ActionRecord, actor: str, reason: str) -> None:
 
 
 @transaction.atomic
-def deny_record(*, record: ActionRecord, actor: str, reason: str) -> None:
+def deny_record(
+    *, record: ActionRecord, actor: str, reason: str, bulk_id: int | None = None
+) -> None:
     """End a held action as canceled. Whoever handed it in may do that, too."""
     denied = Ending(
         record.pk,
@@ -78,12 +82,18 @@ def deny_record(*, record: ActionRecord, actor: str, reason: str) -> None:
         Happened.DENIED,
         Status.CANCELED,
         error=f"Denied by {actor}: {reason}",
-        detail={"by": actor, "reason": reason},
+        detail=_tell(actor, reason, bulk_id),
     )
     if not settlement.finish(denied, statuses=(Status.HELD,)):
         raise _not_held(record)
     done = {"done": Happened.DENIED, "reason": reason}
     audit.tell(record, actor=actor, before=Status.HELD, after=Status.CANCELED, **done)
+
+
+def _tell(actor: str, reason: str, bulk_id: int | None) -> dict[str, str]:
+    """What is known of a decision, for its event."""
+    told = {"by": actor, "reason": reason}
+    return told if bulk_id is None else told | {"bulk": str(bulk_id)}
 
 
 def _find_held(record: ActionRecord) -> dict[str, Any]:

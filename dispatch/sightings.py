@@ -70,6 +70,10 @@ class Sightings:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Nobody has been seen."""
         self._known: OrderedDict[Key, float] = OrderedDict()
         self._noted: dict[Key, tuple[int, int | None, int | None]] = {}
 

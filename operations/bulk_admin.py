@@ -23,6 +23,7 @@ from operations.forms import FILTER, BulkForm, read_initial
 from operations.models import UNDER_WAY, BulkOperation
 from operations.services import PREVIEWED, Terms
 from orgs.reach import RowFilter
+from orgs.viewers import viewer_of
 from orgs.windows import LongTable, SavedByService, badge, dialog, find_row, pretty
 
 COLOURS = {
@@ -34,10 +35,22 @@ COLOURS = {
 }
 # The button of the preview that starts what was previewed.
 START = "_start"
+APPROVE = "POST /v1/orgs/{org_id}/actions/records/{id}/approve"
+Kind = BulkOperation.Kind
+# What will happen, said before it does.
+TOLD = {
+    Kind.REPLAY: "Each is handed in anew, and routed as things are now: what was done before is "
+    "done twice.",
+    Kind.CANCEL: "They end as canceled. Deliveries that are under way may still happen.",
+    Kind.APPROVE: "They are delivered as soon as their time has come. What you have handed in "
+    "yourself is skipped.",
+    Kind.DENY: "They end as canceled, and are never delivered.",
+}
+GRAVE = (Kind.CANCEL, Kind.DENY)
 
 
 class BulkOperationAdmin(SavedByService, LongTable):
-    """Replays and cancels in bulk: previewed, started, watched, stopped."""
+    """What is done to actions in bulk: previewed, started, watched, stopped."""
 
     form = BulkForm
     actions_detail = ("cancel",)
@@ -142,6 +155,17 @@ class BulkOperationAdmin(SavedByService, LongTable):
         """Who may stop one."""
         return self.has_add_permission(request)
 
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Approving and denying are for who may."""
+        if db_field.name == "kind":
+            kinds = (
+                Kind.choices
+                if viewer_of(request).may(APPROVE)
+                else [(one, label) for one, label in Kind.choices if one not in services.DECIDE]
+            )
+            kwargs["choices"] = [("", "---------"), *kinds]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the list of actions was narrowed by, or what the preview was of."""
         return read_initial(request.GET)
@@ -186,6 +210,8 @@ class BulkOperationAdmin(SavedByService, LongTable):
             "count": count,
             "is_capped": len(count.ids) > values["cap"] or not count.exact,
             "first": link_all(count.ids[:PREVIEWED]),
+            "told": TOLD[Kind(values["kind"])],
+            "variant": "danger" if values["kind"] in GRAVE else "primary",
             "posted": list_posted(request.POST),
             "start": START,
             "back": f"{reverse('admin:operations_bulkoperation_add')}?{request.POST.urlencode()}",
@@ -201,7 +227,9 @@ class BulkOperationAdmin(SavedByService, LongTable):
             org_id=values["org"].pk,
             kind=values["kind"],
             filter=form.asked,
-            terms=Terms(reason=values["reason"], cap=values["cap"]),
+            terms=Terms(
+                values["reason"], values["cap"], may_approve=viewer_of(request).may(APPROVE)
+            ),
             actor=request.user.get_username(),
         )
         obj.pk = started.pk

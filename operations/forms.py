@@ -45,13 +45,14 @@ class RowSelect(AutocompleteSelect):
 
 
 class BulkForm(ServiceForm):
-    """Which actions are replayed or canceled, how many at most, and why."""
+    """What is done to which actions, to how many at most, and why."""
 
     status = forms.ChoiceField(
         choices=[("", "Any"), *((status, status) for status in SHOWN_STATUS["enum"])],
         required=False,
         widget=UnfoldAdminSelectWidget,
-        help_text="A replay takes actions that are over, a cancel those that are not.",
+        help_text="A replay takes actions that are over, a cancel those that are not; approve and "
+        "deny take those that are held.",
     )
     variant = forms.CharField(
         required=False, widget=UnfoldAdminTextInputWidget, help_text="Whatever the version."

@@ -90,7 +90,7 @@ class Aim:
     def _indexed(self) -> ActionRecordQuerySet:
         """What there is to look through, by an index in the order of ids."""
         rows = self.filter.index(self.org_id)
-        return rows.unfinished() if self.kind == BulkOperation.Kind.CANCEL else rows
+        return rows if self.kind == BulkOperation.Kind.REPLAY else rows.unfinished()
 
     def _statuses(self) -> list[str]:
         return [str(status) for status in APPLIES_TO[BulkOperation.Kind(self.kind)]]
@@ -99,6 +99,8 @@ class Aim:
 APPLIES_TO = {
     BulkOperation.Kind.REPLAY: tuple(status for status in Status if status not in OPEN),
     BulkOperation.Kind.CANCEL: OPEN,
+    BulkOperation.Kind.APPROVE: (Status.HELD,),
+    BulkOperation.Kind.DENY: (Status.HELD,),
 }
 
 
@@ -108,7 +110,7 @@ def read_aim(org_id: int, kind: str, asked: Mapping[str, Any]) -> Aim:
     if status is not None and status not in APPLIES_TO[BulkOperation.Kind(kind)]:
         takes = ", ".join(_shown_statuses(kind))
         raise RuleError(
-            f"A {kind} takes actions that are {takes}.",
+            f"{kind.capitalize()} in bulk takes actions that are {takes}.",
             code="INVALID_FILTER",
             pointer="/filter/status",
         )

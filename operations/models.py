@@ -1,4 +1,4 @@
-"""What is done to many actions at once: replays, cancels and imports, and how far each has come."""
+"""What is done to many actions at once: bulk operations and imports, and how far each has come."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BulkOperationQuerySet(models.QuerySet["BulkOperation"]):
 
 
 class BulkOperation(models.Model):
-    """A replay or a cancel of all actions that match a filter.
+    """A replay, a cancel or a decision on all actions that match a filter.
 
     It looks at the organization's actions in the order of their ids, from `first_id` to
     `newest_id`, which is fixed when it is asked for: what comes later, and what a replay makes,
@@ -40,6 +40,8 @@ class BulkOperation(models.Model):
 
         REPLAY = "replay"
         CANCEL = "cancel"
+        APPROVE = "approve"
+        DENY = "deny"
 
     class Status(models.TextChoices):
         """Where the operation is."""
@@ -51,7 +53,7 @@ class BulkOperation(models.Model):
         CANCELED = "canceled"
 
     org = models.ForeignKey(Organization, models.PROTECT, related_name="+", db_index=False)
-    kind = models.CharField(max_length=6, choices=Kind.choices)
+    kind = models.CharField(max_length=7, choices=Kind.choices)
     filter = models.JSONField(help_text="As it was asked for.")
     reason = models.CharField(max_length=1000)
     actor = models.CharField(max_length=255)
@@ -88,7 +90,8 @@ class BulkOperation(models.Model):
                 name="bulk_one_of_a_kind_under_way",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=("replay", "cancel")), name="bulk_kind_known"
+                condition=Q(kind__in=("replay", "cancel", "approve", "deny")),
+                name="bulk_kind_known",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=("queued", "running"), finished_at=None)

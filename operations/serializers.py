@@ -20,10 +20,10 @@ def show_preview(count: Count, asked: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_terms(body: Mapping[str, Any]) -> Terms:
+def read_terms(body: Mapping[str, Any], *, may_approve: bool) -> Terms:
     """How an operation is to be carried out."""
     cap = int(body.get("cap", DEFAULT_CAP))
-    return Terms(reason=body["reason"], cap=cap, again=body.get("again", False))
+    return Terms(body["reason"], cap, body.get("again", False), may_approve)
 
 
 def show_operation(operation: BulkOperation) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Replaying and canceling in bulk: asked for, carried out batch by batch, stopped."""
+"""Replaying, canceling, approving and denying in bulk: asked for, carried out, stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from operator import itemgetter
@@ -13,8 +13,8 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
-from config.errors import ConflictError, Fault
-from dispatch import services
+from config.errors import ConflictError, DomainError, Fault, ForbiddenError
+from dispatch import approvals, services
 from dispatch.intake import DestinationGoneError
 from dispatch.models import ActionEvent, ActionRecord
 from dispatch.services import Cause
@@ -32,6 +32,11 @@ PREVIEWED = 20
 DEFAULT_CAP = 10_000
 MOST_CAP = 1_000_000
 Kind = BulkOperation.Kind
+# What is done one by one, as one person decides on each.
+DECIDE: Mapping[str, Callable[..., None]] = {
+    Kind.APPROVE: approvals.approve_record,
+    Kind.DENY: approvals.deny_record,
+}
 Status = BulkOperation.Status
 # An operation is asked for, and goes on, together with a job: without one it is lost.
 FAIL_LOST = """
@@ -60,17 +65,26 @@ def count_matching(*, org_id: int, kind: str, filter: Mapping[str, Any]) -> Coun
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Why an operation is asked for, for how many at most, and if for what was replayed too."""
+    """Why an operation is asked for, for how many at most, and if for what was replayed too.
+
+    `may_approve`: whether who asks may approve and deny actions.
+    """
 
     reason: str
     cap: int = DEFAULT_CAP
     again: bool = False
+    may_approve: bool = False
 
 
 def start_operation(
     *, org_id: int, kind: str, filter: Mapping[str, Any], terms: Terms, actor: str
 ) -> BulkOperation:
-    """The operation, whose job begins when this is committed."""
+    """The operation, whose job begins when this is committed.
+
+    `ForbiddenError` where it approves or denies and who asks may not.
+    """
+    if kind in DECIDE and not terms.may_approve:
+        raise ForbiddenError(f"You may not {kind} actions.", pointer="/kind")
     aim = matching.read_aim(org_id, kind, filter)
     span = aim.whole_span()
     count = aim.count(span)
@@ -191,6 +205,9 @@ def _carry_out(operation: BulkOperation, record_ids: list[int]) -> dict[int, Fau
     found = ActionRecord.objects.filter(pk__in=record_ids).select_related("definition")
     records = {record.pk: record for record in found.order_by("pk")}
     faults: dict[int, Fault | None] = dict.fromkeys(set(record_ids) - records.keys(), GONE)
+    if operation.kind in DECIDE:
+        decide = DECIDE[operation.kind]
+        return faults | {pk: _decide(decide, one, cause) for pk, one in records.items()}
     if not operation.again:
         faults |= dict.fromkeys(_find_replayed(records), REPLAYED)
     chosen = [record for pk, record in records.items() if pk not in faults]
@@ -198,6 +215,15 @@ def _carry_out(operation: BulkOperation, record_ids: list[int]) -> dict[int, Fau
         answers = services.replay_records(org_id=operation.org_id, records=chosen, cause=cause)
         faults |= {pk: one if isinstance(one, Fault) else None for pk, one in answers.items()}
     return faults
+
+
+def _decide(decide: Callable[..., None], record: ActionRecord, cause: Cause) -> Fault | None:
+    """None where it was decided on, else why not."""
+    try:
+        decide(record=record, actor=cause.actor, reason=cause.reason, bulk_id=cause.bulk_id)
+    except DomainError as refused:
+        return refused.faults[0]
+    return None
 
 
 def _find_replayed(record_ids: Iterable[int]) -> set[int]:

@@ -1,4 +1,4 @@
-"""Replaying and canceling in bulk."""
+"""Replaying, canceling, approving and denying in bulk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from config.api import operation, reply
 from config.openapi import page_of
 from operations import schemas, serializers, services
 from operations.models import BulkOperation
+from orgs import permissions
 from orgs.scope import OrgView
 
 EXAMPLE_FILTER = {"status": "queued", "variant": "send_email"}
@@ -30,9 +31,10 @@ class BulkPreviewView(OrgView):
     tag = "actions"
 
     @operation(
-        summary="Preview a replay or a cancel in bulk",
+        summary="Preview a bulk operation",
         description="How many actions match, and the first of them. Nothing is changed. A replay "
-        "takes actions that are over, a cancel those that are not.",
+        "takes actions that are over, a cancel those that are not; approve and deny those that are "
+        "held.",
         body=schemas.PREVIEW_REQUEST,
         data=schemas.PREVIEW,
         refuses=(422,),
@@ -50,11 +52,12 @@ class BulkOperationsView(OrgView):
     tag = "actions"
 
     @operation(
-        summary="Replay or cancel actions in bulk",
+        summary="Replay, cancel, approve or deny actions in bulk",
         description="A worker carries it out, batch by batch, and goes on where it was after any "
         "crash. It is about the actions that are there now, in the order of their ids, up to the "
         "cap. Of a kind one is under way at a time. `filter` is asked for even where it is `{}`, "
-        "which matches everything.",
+        "which matches everything. To approve and to deny needs the permission `admin`, as for "
+        "one action.",
         body=schemas.NEW_OPERATION,
         data=schemas.OPERATION,
         refuses=(409, 422),
@@ -71,13 +74,15 @@ class BulkOperationsView(OrgView):
             org_id=org_id,
             kind=body["kind"],
             filter=body["filter"],
-            terms=serializers.read_terms(body),
+            terms=serializers.read_terms(
+                body, may_approve=permissions.allows(self.caller.permissions, permissions.ADMIN)
+            ),
             actor=str(self.caller),
         )
         return reply(serializers.show_operation(started))
 
     @operation(
-        summary="List replays and cancels in bulk",
+        summary="List bulk operations",
         description="Newest first.",
         data=page_of(schemas.OPERATION),
         query=paging.PARAMETERS,
@@ -94,7 +99,7 @@ class BulkOperationView(OrgView):
 
     tag = "actions"
 
-    @operation(summary="Fetch a replay or a cancel in bulk", data=schemas.OPERATION)
+    @operation(summary="Fetch a bulk operation", data=schemas.OPERATION)
     def get(self, request: Request, org_id: int, id: int) -> Response:
         """One operation, and how far it has come."""
         return reply(serializers.show_operation(self.find_row(BulkOperation.objects.all(), id)))
@@ -106,7 +111,7 @@ class BulkCancelView(OrgView):
     tag = "actions"
 
     @operation(
-        summary="Stop a replay or a cancel in bulk",
+        summary="Stop a bulk operation",
         description="What it has done stays done; the batch under way is finished.",
         data=schemas.OPERATION,
         refuses=(409,),

@@ -15,6 +15,7 @@ from django.test import TransactionTestCase
 
 from destinations.outward import outbound
 from dispatch import lanes
+from dispatch.sightings import sightings
 from gateway.limits import denials
 from orgs.guesses import guesses
 from orgs.models import Organization
@@ -90,8 +91,9 @@ def _no_static_files(settings):
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
-    """Wrong keys of other tests came from the same address, and their lanes are gone."""
+    """Wrong keys of other tests came from the same address, and their rows are gone."""
     guesses.forget()
+    sightings.forget()
     lanes.places.known = {}
     denials.forget()
 

@@ -186,7 +186,9 @@ def make_bulk(org: Organization, **fields: Any) -> BulkOperation:
 
 def start_bulk(org: Organization, kind: str = "replay", **asked: Any) -> BulkOperation:
     """A bulk operation that is asked for, and that nobody works on yet."""
-    terms = {name: asked.pop(name) for name in ("reason", "cap", "again") if name in asked}
+    terms = {
+        name: asked.pop(name) for name in ("reason", "cap", "again", "may_approve") if name in asked
+    }
     return operations.start_operation(
         org_id=org.pk,
         kind=kind,

@@ -20,7 +20,6 @@ from console.pages import fragment
 from console.records import lists, searching
 from console.records.searching import Search
 from dispatch.filters import RecordFilter
-from operations.models import BulkOperation
 from operations.schemas import MOST_IDS
 from orgs.viewers import Viewer, viewer_of
 from orgs.windows import is_row_id
@@ -42,11 +41,13 @@ class _NotPossibleError(Exception):
 def start_bulk(request: HttpRequest) -> HttpResponseBase:
     """Leads to the form, filled in; back to the list with a word where that cannot be."""
     viewer = viewer_of(request)
-    if not searching.may_operate(viewer):
-        raise PermissionDenied
     search = searching.read(request.GET, viewer)
+    kinds = searching.find_kinds(viewer, search)
+    if not kinds:
+        raise PermissionDenied
     try:
-        return redirect(_find_form(request, search, viewer))
+        kind = _read_kind(request, kinds)
+        return redirect(_find_form(request, search, viewer, kind))
     except _NotPossibleError as reason:
         messages.error(request, str(reason))
     back = f"{reverse('console:records')}?{search.write_query()}"
@@ -54,9 +55,8 @@ def start_bulk(request: HttpRequest) -> HttpResponseBase:
     return redirect(back) if len(back) <= MAX_URL_REDIRECT_LENGTH else lists.list_records(request)
 
 
-def _find_form(request: HttpRequest, search: Search, viewer: Viewer) -> str:
+def _find_form(request: HttpRequest, search: Search, viewer: Viewer, kind: str) -> str:
     """The address of the form, filled in."""
-    kind = _read_kind(request)
     ticked = "ticked" in request.GET
     asked = _of_ticked(request, viewer) if ticked else _of_search(search, viewer)
     address = f"{reverse('admin:operations_bulkoperation_add')}?{urlencode({'kind': kind} | asked)}"
@@ -65,9 +65,9 @@ def _find_form(request: HttpRequest, search: Search, viewer: Viewer) -> str:
     return address
 
 
-def _read_kind(request: HttpRequest) -> str:
+def _read_kind(request: HttpRequest, kinds: list[str]) -> str:
     kind = request.GET.get("kind", "")
-    if kind not in BulkOperation.Kind.values:
+    if kind not in kinds:
         raise _NotPossibleError("Choose what is to be done.")
     return kind
 

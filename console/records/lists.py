@@ -11,7 +11,6 @@ from console.records import searching
 from console.records.searching import Search
 from dispatch import searches
 from dispatch.searches import Place
-from operations.models import BulkOperation
 from orgs.viewers import viewer_of
 
 LIST = "GET /v1/orgs/{org_id}/actions/records"
@@ -43,10 +42,10 @@ def list_records(request: HttpRequest) -> dict[str, Any]:
         "is_upwards": search.place.above is not None,
         "is_paged": search.place != Place(),
         "shows_org": viewer.org is None,
-        "may_bulk": searching.may_operate(viewer),
         "fields": [_draw(search, *named) for named in FIELDS],
-        "kinds": BulkOperation.Kind.values,
-        "bulks": [(kind, search.write_query(kind=kind)) for kind in BulkOperation.Kind.values],
+        "bulks": [
+            (kind, search.write_query(kind=kind)) for kind in searching.find_kinds(viewer, search)
+        ],
     }
 
 

@@ -20,11 +20,14 @@ from dispatch import idempotency
 from dispatch.filters import RecordFilter
 from dispatch.models import Status
 from dispatch.searches import Place
+from operations.models import BulkOperation
 from orgs.viewers import Viewer
 from orgs.windows import is_row_id
 
 BULK = "PUT /v1/orgs/{org_id}/actions/bulk"
 REPLAY = "POST /v1/orgs/{org_id}/actions/records/{id}/replay"
+APPROVE = "POST /v1/orgs/{org_id}/actions/records/{id}/approve"
+Kind = BulkOperation.Kind
 MAX_TEXT = 255
 MAX_TAGS = 16
 STATUSES = tuple(str(status) for status in Status if status != Status.SCHEDULED)
@@ -73,9 +76,13 @@ class Search:
         return urlencode([*self.pairs, *more.items()])
 
 
-def may_operate(viewer: Viewer) -> bool:
-    """Whether they may replay and cancel, and do that in bulk."""
-    return viewer.may(BULK) and viewer.may(REPLAY)
+def find_kinds(viewer: Viewer, search: Search) -> list[str]:
+    """What somebody may have done in bulk to what a search finds."""
+    if not (viewer.may(BULK) and viewer.may(REPLAY)):
+        return []
+    if search.texts["status"] == Status.HELD and viewer.may(APPROVE):
+        return [Kind.APPROVE, Kind.DENY, Kind.CANCEL]
+    return [Kind.REPLAY, Kind.CANCEL]
 
 
 def read(query: QueryDict, viewer: Viewer) -> Search:

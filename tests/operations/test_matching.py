@@ -49,8 +49,10 @@ def test_an_empty_filter_matches_all_that_the_kind_takes(acme, globex, definitio
     assert find(acme, "cancel") == opened
 
 
-def test_every_status_is_of_one_kind():
-    assert sorted(sum(APPLIES_TO.values(), ())) == sorted(Status)
+def test_every_status_is_of_one_kind_and_what_is_held_can_be_decided_on_as_well():
+    replay, cancel, *decisions = (APPLIES_TO[kind] for kind in BulkOperation.Kind)
+    assert sorted((*replay, *cancel)) == sorted(Status)
+    assert decisions == [(Status.HELD,)] * 2
     assert APPLIES_TO.keys() == set(BulkOperation.Kind)
 
 
