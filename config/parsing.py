@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import IO, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from rest_framework.parsers import BaseParser
@@ -12,6 +13,9 @@ from rest_framework.request import Request
 
 from config import strictjson
 from config.errors import BadRequestError, DomainError, TooLargeError
+
+# Before and after these nothing was ever handed in, and no clock has to be asked about a zone.
+YEARS = range(1970, 2200)
 
 
 class LengthRequiredError(DomainError):
@@ -71,6 +75,28 @@ def find_moment(text: str) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def find_zone(name: str) -> tzinfo:
+    """The zone of this name; UTC where there is none."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def find_local_moment(text: str, zone: tzinfo) -> datetime | None:
+    """The moment that somebody has typed, without an offset taken as one of their zone.
+
+    None where it is none, or of a year in which nothing is handed in.
+    """
+    try:
+        moment = datetime.fromisoformat(text).replace(microsecond=0)
+    except ValueError:
+        return None
+    if moment.year not in YEARS:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def read_timestamp(text: str, *, name: str) -> datetime:

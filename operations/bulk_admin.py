@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.contrib import admin, messages
@@ -62,7 +63,7 @@ class BulkOperationAdmin(SavedByService, LongTable):
     list_filter = ("kind", "status", ("org", RowFilter))
     list_select_related = ("org",)
     add_fieldsets = (
-        (None, {"fields": (("kind", "org"),)}),
+        (None, {"fields": ("kind", "org")}),
         (
             "Which actions",
             {
@@ -73,6 +74,7 @@ class BulkOperationAdmin(SavedByService, LongTable):
                     ("error", "after_id"),
                     "created_after",
                     "created_before",
+                    "zone",
                     "tags",
                     "ids",
                 ),
@@ -205,7 +207,7 @@ class BulkOperationAdmin(SavedByService, LongTable):
             "values": values,
             "number": f"{count.number:,}",
             "cap": f"{values['cap']:,}",
-            "asked": [(name.replace("_", " "), _show(form.cleaned_data[name]))
+            "asked": [(name.replace("_", " "), _show(form.cleaned_data[name], form.their_zone))
                       for name in FILTER if form.cleaned_data[name]],
             "count": count,
             "is_capped": len(count.ids) > values["cap"] or not count.exact,
@@ -277,7 +279,9 @@ class BulkOperationAdmin(SavedByService, LongTable):
         return HttpResponse(headers={"HX-Redirect": url})
 
 
-def _show(value: Any) -> Any:
+def _show(value: Any, zone: tzinfo) -> Any:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} {zone}"
     return ", ".join(value) if isinstance(value, list) else value
 
 

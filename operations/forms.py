@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.utils.html import format_html
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from config import validation
 from config.errors import Fault
+from config.parsing import find_local_moment, find_zone
 from destinations.admin.forms import DrawnJSONField
 from destinations.models import Destination
 from destinations.schemas import TAGS
@@ -44,6 +46,14 @@ class RowSelect(AutocompleteSelect):
         return super().optgroups(name, [one for one in value if is_row_id(str(one))], attr)
 
 
+class MomentField(forms.CharField):
+    """A moment of the zone that the form is in."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        widget = UnfoldAdminTextInputWidget({"type": "datetime-local", "step": "1"})
+        super().__init__(widget=widget, **kwargs)
+
+
 class BulkForm(ServiceForm):
     """What is done to which actions, to how many at most, and why."""
 
@@ -65,12 +75,10 @@ class BulkForm(ServiceForm):
     tags = DrawnJSONField(
         schema=TAGS, required=False, help_text="Those that an action has at least."
     )
-    created_after = forms.SplitDateTimeField(
-        label="Accepted from (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget
-    )
-    created_before = forms.SplitDateTimeField(
-        label="Accepted before (UTC)", required=False, widget=UnfoldAdminSplitDateTimeWidget
-    )
+    # That of the browser which fills the form in, or of the search that it is filled in from.
+    zone = forms.CharField(required=False, widget=forms.HiddenInput({"data-zone": ""}))
+    created_after = MomentField(label="Accepted from", required=False)
+    created_before = MomentField(label="Accepted before", required=False)
     after_id = forms.CharField(
         label="After id",
         required=False,
@@ -111,6 +119,29 @@ class BulkForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.setdefault("cap", DEFAULT_CAP)
+        said = 'In the time of <span data-zone-name="">{}</span>.'
+        for name in ("created_after", "created_before"):
+            self.fields[name].help_text = format_html(said, self.their_zone)
+
+    @property
+    def their_zone(self) -> tzinfo:
+        """In which its moments are meant."""
+        return find_zone(self["zone"].value() or "")
+
+    def clean_created_after(self) -> datetime | None:
+        """It, where one was typed."""
+        return self._read_moment("created_after")
+
+    def clean_created_before(self) -> datetime | None:
+        """The same."""
+        return self._read_moment("created_before")
+
+    def _read_moment(self, name: str) -> datetime | None:
+        text = self.cleaned_data[name]
+        moment = find_local_moment(text, self.their_zone)
+        if text and moment is None:
+            raise forms.ValidationError("This is no moment: give it like 2026-01-31T08:30.")
+        return moment
 
     def clean_ids(self) -> list[str]:
         """Them one by one."""
@@ -155,7 +186,7 @@ def read_initial(query: Mapping[str, str]) -> dict[str, Any]:
 def _write(value: Any) -> Any:
     if isinstance(value, Destination):
         return str(value.pk)
-    return value if isinstance(value, str | dict | list) else value.isoformat()
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
 def _without_filter(pointer: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.http import MAX_URL_REDIRECT_LENGTH
 
 from actions.models import ActionDefinition
+from config.parsing import find_local_moment, find_zone
 from console.pages import fragment
 from console.records import lists, searching
 from console.records.searching import Search
@@ -89,8 +90,7 @@ def _of_search(search: Search, viewer: Viewer) -> dict[str, Any]:
         # As the form has them.
         pairs = [{"name": key, "value": value} for key, value in search.filter.tags.items()]
         asked["tags"] = orjson.dumps(pairs).decode()
-    asked |= _name_moment("created_after", search.filter.created_after)
-    asked |= _name_moment("created_before", search.filter.created_before)
+    asked |= _name_moments(search)
     if search.filter.definition_ids is not None:
         asked |= _name_variant(search, viewer)
     if search.filter.record_ids is not None:
@@ -133,9 +133,26 @@ def _find_only(orgs: set[int]) -> str:
     return str(orgs.pop())
 
 
-def _name_moment(name: str, moment: datetime | None) -> dict[str, str]:
-    """A moment as the form has it: a day and a time, in UTC."""
-    if moment is None:
+def _name_moments(search: Search) -> dict[str, str]:
+    """The moments as the form has them: in the zone of the search, which it gets to know."""
+    asked = {
+        "created_after": search.filter.created_after,
+        "created_before": search.filter.created_before,
+    }
+    given = {name: moment for name, moment in asked.items() if moment is not None}
+    if not given:
         return {}
-    utc = moment.astimezone(UTC)
-    return {f"{name}_0": f"{utc:%Y-%m-%d}", f"{name}_1": f"{utc:%H:%M:%S}"}
+    zone = find_zone(search.texts["zone"])
+    if not all(_is_kept(moment, zone) for moment in given.values()):
+        zone = UTC
+    return {name: _spell(moment, zone) for name, moment in given.items()} | {"zone": str(zone)}
+
+
+def _is_kept(moment: datetime, zone: tzinfo) -> bool:
+    """Whether the zone's clocks tell it: not where they tell two moments the same way."""
+    told = find_local_moment(_spell(moment, zone), zone)
+    return told is not None and told.astimezone(UTC) == moment.astimezone(UTC)
+
+
+def _spell(moment: datetime, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%dT%H:%M:%S}"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 
 from actions.models import ActionDefinition, DefinitionName
 from config.paging import MAX_ROW_ID
+from config.parsing import find_local_moment, find_zone
 from console.pages import clean, read_text
 from destinations.models import Destination
 from dispatch import idempotency
@@ -33,8 +33,6 @@ MAX_TAGS = 16
 STATUSES = tuple(str(status) for status in Status if status != Status.SCHEDULED)
 TEXTS = ("q", "variant", "destination", "status", "since", "until", "zone", "error")
 TAG = "tag"
-# Before and after these nothing was ever handed in, and no clock has to be asked about a zone.
-YEARS = range(1970, 2200)
 NO_TAG = "A tag is key=value."
 NO_MOMENT = "This is no moment: give it like 2026-01-31T08:30."
 NO_STATUS = "There is no such status."
@@ -159,14 +157,10 @@ class _Reading:
 
     def _find_moment(self, text: str) -> datetime:
         """A moment; one without an offset is of the viewer's zone."""
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise _WrongError(NO_MOMENT) from None
-        if moment.year not in YEARS:
+        moment = find_local_moment(text, find_zone(self.texts["zone"]))
+        if moment is None:
             raise _WrongError(NO_MOMENT)
-        moment = moment.replace(microsecond=0)
-        return moment if moment.tzinfo else moment.replace(tzinfo=find_zone(self.texts["zone"]))
+        return moment
 
     def _find_records(self, text: str) -> tuple[int, ...]:
         """The action of this id, and those that came under this key wherever one looks."""
@@ -195,11 +189,3 @@ class _Reading:
 
 class _WrongError(ValueError):
     """What is wrong with a part of a search."""
-
-
-def find_zone(name: str) -> tzinfo:
-    """The zone of this name; UTC where there is none."""
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC

@@ -196,3 +196,29 @@ def test_on_a_phone_nothing_sticks_out(visit: Visiting, console: Demo, path: str
     there.go(path.format(**console.records))
 
     assert there.find_what_sticks_out() == []
+
+
+def test_a_bulk_operation_is_of_the_time_of_who_searched_or_types(visit: Visiting, console: Demo):
+    define(console, "bulk.timed", INVOICE, "Ledger")
+    send(console.acme, "bulk.timed", {"customer": "C", "amount": 1})
+    there = visit(OPERATOR, timezone_id="Asia/Tokyo")
+    found = "/admin/records/?variant=bulk.timed&since=2026-01-01T08:30&zone=Europe/Amsterdam"
+    page = there.go(found)
+    page.get_by_role("link", name="Cancel all").click()
+    page.wait_for_url("**/bulkoperation/add/**")
+
+    expect(page.get_by_label("Accepted from")).to_have_value("2026-01-01T08:30")
+    expect(page.get_by_text("In the time of Europe/Amsterdam.").first).to_be_visible()
+    page.get_by_label("Reason").fill("It was late.")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("2026-01-01 08:30:00 Europe/Amsterdam")).to_be_visible()
+    expect(page.get_by_text("Cancel 1 action of Acme?")).to_be_visible()
+
+    there.go("/admin/operations/bulkoperation/add/")
+    expect(page.get_by_text("In the time of Asia/Tokyo.").first).to_be_visible()
+    assert axe.find_faults(page) == []
+    page.get_by_label("Variant").fill("bulk.timed")
+    page.get_by_label("Accepted before").fill("2199-01-01T08:30")
+    page.get_by_label("Reason").fill("It was late.")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("2199-01-01 08:30:00 Asia/Tokyo")).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from html import unescape
 
 import pytest
@@ -76,15 +77,16 @@ def test_a_search_is_kept_in_all_of_its_parts(admin_client, acme, failed):
 
     shown = {name: form[name].value() for name in (
         "kind", "org", "variant", "status", "error", "destination_label", "tags",
-        "created_after", "created_before",
+        "created_after", "created_before", "zone",
     )}  # fmt: skip
     assert shown["org"] == str(acme.pk)
     assert shown["kind"] == "replay"
     assert (shown["variant"], shown["status"], shown["error"]) == ("count", "failed", "503")
     assert shown["destination_label"] == "webhook 0"
     assert shown["tags"] == '[{"name":"tenant","value":"a"}]'
-    assert shown["created_after"] == ["2026-01-01", "07:00:00"]
-    assert shown["created_before"] == ["2100-01-01", "07:00:00"]
+    assert shown["created_after"] == "2026-01-01T08:00:00"
+    assert shown["created_before"] == "2100-01-01T08:00:00"
+    assert shown["zone"] == "Europe/Berlin"
 
 
 def test_what_is_kept_is_what_the_operation_is_about(admin_client, acme, failed):
@@ -103,6 +105,36 @@ def test_what_is_kept_is_what_the_operation_is_about(admin_client, acme, failed)
     }  # fmt: skip
     aim = matching.read_aim(acme.pk, "replay", started.filter)
     assert aim.count(aim.whole_span()).ids == [one.pk for one in failed]
+
+
+@pytest.mark.parametrize(
+    ("since", "zone", "shown"),
+    [
+        ("2026-07-01T08:30", "America/New_York", "2026-07-01T08:30:00"),
+        ("2026-07-01T08:30Z", "America/New_York", "2026-07-01T04:30:00"),
+        ("2026-07-01T08:30", "", "2026-07-01T08:30:00"),
+        # Clocks there tell it twice, and the other one first.
+        ("2026-10-25T02:30+01:00", "Europe/Berlin", "2026-10-25T01:30:00"),
+    ],
+)
+def test_what_is_asked_about_began_when_it_did_in_the_search(
+    admin_client, failed, since, zone, shown
+):
+    query = {"kind": "replay", "variant": "count", "since": since, "zone": zone}
+    form = form_of(admin_client, query)
+    assert form["created_after"].value() == shown
+
+    confirm(admin_client, preview(admin_client, query))
+
+    found = admin_client.get(LIST, {"since": since, "zone": zone}).context["search"].filter
+    started = matching.read_aim(1, "replay", BulkOperation.objects.get().filter)
+    assert started.filter.created_after == found.created_after.astimezone(UTC)
+
+
+def test_what_has_no_moments_takes_the_zone_of_the_browser(admin_client, failed):
+    form = form_of(admin_client, {"kind": "replay", "variant": "count", "zone": "Asia/Tokyo"})
+
+    assert not form["zone"].value()
 
 
 def test_the_links_of_a_list_name_its_search(admin_client, failed):

@@ -40,10 +40,9 @@ def typed(org, /, **fields):
         "ids": "",
         "tags": "[]",
         "after_id": "",
-        "created_after_0": "",
-        "created_after_1": "",
-        "created_before_0": "",
-        "created_before_1": "",
+        "zone": "",
+        "created_after": "",
+        "created_before": "",
     }
     asked = {"kind": "replay", "org": org.pk, "cap": "1000", "reason": "The server was down."}
     return empty | asked | {"_save": ""} | fields
@@ -96,10 +95,9 @@ def test_the_second_starts_it_in_the_operators_name_and_shows_it(
         destination=failed[0].destination_id,
         tags=tags,
         after_id="1",
-        created_after_0="2026-01-01",
-        created_after_1="08:00:00",
-        created_before_0="2099-01-01",
-        created_before_1="08:00:00",
+        zone="Europe/Berlin",
+        created_after="2026-01-01T09:00:00",
+        created_before="2099-07-01T10:00",
     )
 
     answer = admin_client.post(ADD, confirmed(admin_client.post(ADD, asked)))
@@ -114,12 +112,33 @@ def test_the_second_starts_it_in_the_operators_name_and_shows_it(
         "destination": str(failed[0].destination_id),
         "tags": {"tenant": "initech"},
         "created_after": "2026-01-01T08:00:00+00:00",
-        "created_before": "2099-01-01T08:00:00+00:00",
+        "created_before": "2099-07-01T08:00:00+00:00",
         "after_id": "1",
     }
     while services.advance(operation.pk):
         pass
     assert ActionRecord.objects.exclude(replay_of=None).count() == 3
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour"),
+    [("Europe/Berlin", "07"), ("America/New_York", "13"), ("", "08"), ("Nowhere/At_All", "08")],
+)
+def test_moments_are_of_the_zone_of_whoever_types_them(admin_client, acme, failed, zone, hour):
+    asked = typed(acme, created_after="2026-01-01T08:00", zone=zone)
+
+    admin_client.post(ADD, confirmed(admin_client.post(ADD, asked)))
+
+    assert BulkOperation.objects.get().filter == {"created_after": f"2026-01-01T{hour}:00:00+00:00"}
+
+
+def test_the_form_says_of_which_zone_its_moments_are(admin_client, acme):
+    unsaid, berlin = (
+        page_of(admin_client, ADD, query) for query in ({}, {"zone": "Europe/Berlin"})
+    )
+
+    assert 'In the time of <span data-zone-name="">UTC</span>.' in unsaid
+    assert 'In the time of <span data-zone-name="">Europe/Berlin</span>.' in berlin
 
 
 def test_actions_are_canceled_in_bulk(admin_client, acme, definition):
@@ -137,17 +156,19 @@ def test_the_way_back_from_the_preview_keeps_what_was_typed(admin_client, acme, 
         acme,
         status="failed",
         tags='[{"name": "tenant", "value": "initech"}]',
-        created_after_0="2026-01-01",
-        created_after_1="08:00:00",
+        created_after="2026-01-01T08:00:00",
+        zone="Asia/Kathmandu",
     )
     preview = admin_client.post(ADD, asked).content.decode()
+    assert "2026-01-01 08:00:00 Asia/Kathmandu" in preview
     (back,) = re.findall(rf'href="({ADD}\?[^"]+)"', preview)
 
     form = admin_client.get(unescape(back)).context["adminform"].form
 
     assert form["reason"].value() == "The server was down."
     assert form["cap"].value() == "1000"
-    assert form["created_after"].value() == ["2026-01-01", "08:00:00"]
+    assert form["created_after"].value() == "2026-01-01T08:00:00"
+    assert form["zone"].value() == "Asia/Kathmandu"
     assert form["tags"].value() == '[{"name": "tenant", "value": "initech"}]'
     assert parse_qs(urlsplit(unescape(back)).query)["status"] == ["failed"]
 
@@ -184,7 +205,7 @@ def test_a_preview_of_nothing_offers_no_start(admin_client, acme, failed):
         ({"destination": "4711"}, "destination"),
         ({"after_id": "-1"}, "after_id"),
         ({"after_id": "one"}, "after_id"),
-        ({"created_after_0": "yesterday", "created_after_1": "08:00"}, "created_after"),
+        ({"created_after": "yesterday"}, "created_after"),
         ({"tags": '[{"name": "a", "value": "' + "x" * 257 + '"}]'}, "tags"),
         ({"destination": "x"}, "destination"),
         # Read as no tags, it would be about everything.

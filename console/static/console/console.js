@@ -59,6 +59,16 @@
     }
   }
 
+  /* Moments that are typed are of the viewer's zone; an address that was passed on keeps the zone in
+     which its own were meant. */
+  function nameZone() {
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    for (const input of document.querySelectorAll("input[data-zone]")) {
+      input.value ||= timeZone || "UTC";
+      for (const name of document.querySelectorAll("[data-zone-name]")) name.textContent = input.value;
+    }
+  }
+
   /* Keys. */
 
   function isTyping(target) {
@@ -182,6 +192,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     tellTimes(document);
+    nameZone();
     if (window.location.hash === "#search") document.querySelector("[data-search]")?.focus();
     setInterval(() => tellTimes(document), AGO_MS);
   });

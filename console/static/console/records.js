@@ -1,15 +1,4 @@
-/* The list of actions: times in the viewer's zone, and what is ticked. */
-
-function nameZone() {
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  for (const input of document.querySelectorAll("input[data-zone]")) {
-    // An address that was passed on keeps the zone in which its times were meant.
-    if (!input.value) {
-      input.value = timeZone || "UTC";
-      for (const name of document.querySelectorAll("[data-zone-name]")) name.textContent = input.value;
-    }
-  }
-}
+/* The list of actions: what is ticked. */
 
 function watchTicks(form) {
   const all = form.querySelector("[data-tick-all]");
@@ -35,5 +24,4 @@ function watchTicks(form) {
   tell();
 }
 
-nameZone();
 for (const bulk of document.querySelectorAll("[data-bulk]")) watchTicks(bulk.closest("form"));
