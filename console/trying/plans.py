@@ -20,6 +20,7 @@ from dispatch.intake import Route, Routed
 SHOWN_CHARACTERS = 20_000
 # Of a kind that is not pushed, what becomes of its actions.
 KEPT = "It is kept there, and succeeds as soon as it is accepted: nothing is sent."
+NOT_YOURS = "What would be sent is for who may look at its destination."
 PULLED = "Nothing is sent: its workers pull it."
 
 
@@ -51,7 +52,7 @@ class Plan:
         return sorted(self.request.headers.items()) if self.request else []
 
 
-def make(wanted: Wanted) -> Plan:
+def make(wanted: Wanted, *, shows_request: bool) -> Plan:
     """What would become of the action if it was handed in now."""
     (judged,) = intake.judge_all(wanted.org_id, [wanted.submission], judge.set_deadline())
     if not isinstance(judged, Routed):
@@ -62,6 +63,8 @@ def make(wanted: Wanted) -> Plan:
     if destination is None or route.is_sink or not kinds.is_pushed(destination.type):
         why_not = PULLED if route.kind == Kind.SDK else KEPT
         return Plan((), route, destination, steps, why_not=why_not)
+    if not shows_request:
+        return Plan((), route, destination, steps, why_not=NOT_YOURS)
     try:
         request = direct.dry_run(wanted.order, key=wanted.key or None)
     except DomainError as error:

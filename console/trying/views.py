@@ -15,6 +15,7 @@ from config import strictjson
 from config.errors import DomainError
 from console.definitions.found import HAND_IN, find
 from console.pages import fragment, page
+from console.records.one import LOOK_AT_DESTINATION
 from console.trying import orders, plans
 from console.trying.orders import Wanted
 from console.ways import drafts
@@ -62,10 +63,12 @@ def judge_payload(request: HttpRequest, definition_id: int) -> HttpResponseBase:
 @fragment("console/trying/plan.html", methods=WRITING)
 def plan(request: HttpRequest, definition_id: int) -> dict[str, Any]:
     """Where it would go, and what would be sent."""
-    viewer_of(request).require(HAND_IN)
+    viewer = viewer_of(request)
+    viewer.require(HAND_IN)
     definition = find(request, definition_id).definition
+    looks = viewer.may(LOOK_AT_DESTINATION)
     try:
-        return {"plan": plans.make(orders.read(request, definition))}
+        return {"plan": plans.make(orders.read(request, definition), shows_request=looks)}
     except DomainError as error:
         return {"faults": error.faults}
 

@@ -7,7 +7,9 @@ import json
 import pytest
 from django.urls import reverse
 
+from console.trying import plans
 from dispatch.models import ActionRecord
+from tests.console.looking import staff_with
 from tests.factories import (
     make_credential,
     make_definition,
@@ -127,6 +129,18 @@ def test_a_dry_run_tells_the_way_and_the_request_with_its_secrets_masked(operato
     assert "{&quot;n&quot;:1}" in told
     assert "s3cret-token" not in told
     assert not ActionRecord.objects.exists()
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_dry_run_shows_the_request_to_who_may_look_at_the_destination(acme, looks):
+    to = make_destination(acme)
+    made = make_definition(acme, to=to)
+    codenames = ["add_actionrecord", "view_actiondefinition", *["view_destination"][:looks]]
+
+    page = staff_with(*codenames).post(url_of(made, "plan"), want({"n": 1}))
+
+    told = page.content.decode()
+    assert (to.config["url"] in told, plans.NOT_YOURS in told) == (looks, not looks)
 
 
 def test_a_dry_run_of_a_signed_request_shows_no_key(operator, acme):
