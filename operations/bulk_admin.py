@@ -157,6 +157,12 @@ class BulkOperationAdmin(SavedByService, LongTable):
         """Who may stop one."""
         return self.has_add_permission(request)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """The form, whose `status` is one of actions, and not the operation's own."""
+        if obj is None:
+            kwargs["fields"] = BulkForm.Meta.fields
+        return super().get_form(request, obj, *args, **kwargs)
+
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Approving and denying are for who may."""
         if db_field.name == "kind":

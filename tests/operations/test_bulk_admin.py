@@ -11,7 +11,8 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from dispatch.models import ActionRecord
-from operations import bulk_admin, services
+from dispatch.schemas import SHOWN_STATUS
+from operations import bulk_admin, matching, services
 from operations.models import BulkOperation
 from tests import factories
 from tests.factories import make_over, start_bulk
@@ -356,6 +357,15 @@ def test_those_who_may_operate_need_not_be_superusers(client, acme, failed):
 
     assert answer.status_code == 302
     assert BulkOperation.objects.get().actor == acme.memberships.get().user.email
+
+
+@pytest.mark.parametrize("status", [one for one in SHOWN_STATUS["enum"] if one in matching.OPEN])
+def test_actions_are_narrowed_by_any_status_of_theirs(admin_client, acme, definition, status):
+    factories.move(factories.make_record(acme), status=status)
+
+    page = admin_client.post(ADD, typed(acme, kind="cancel", status=status)).content.decode()
+
+    assert "1 action of" in page
 
 
 def test_every_status_has_a_colour():

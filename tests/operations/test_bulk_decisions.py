@@ -133,7 +133,7 @@ def test_in_the_console_it_is_offered_to_who_may(acme, held, permission, allowed
     form = client.get(ADD).content.decode()
     assert ('value="approve"' in form) == allowed
 
-    preview = client.post(ADD, typed(acme, kind="approve"))
+    preview = client.post(ADD, typed(acme, kind="approve", status="held"))
     if not allowed:
         assert "is not one of the available choices" in preview.content.decode()
         return
