@@ -247,6 +247,16 @@ def test_no_slot_is_held_while_payloads_are_judged(viewer, acme, definition, mon
     assert [what for what, is_inside in seen if not is_inside] == ["judge"]
 
 
+def test_where_nothing_was_sent_no_contract_is_compiled_for_it(
+    viewer, acme, definition, monkeypatch
+):
+    monkeypatch.setattr(rehearsals, "_judge", None)
+
+    payloads = viewer.data(check(viewer))["payloads"]
+
+    assert (payloads["passed"], payloads["failed"]) == (0, 0)
+
+
 def test_payloads_are_found_by_indexes_among_many_others(acme, webhook):
     lane = factories.make_lane(webhook)
     busy = factories.make_definition(acme, "busy", to=webhook)
