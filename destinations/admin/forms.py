@@ -198,9 +198,7 @@ class SecretField(DrawnJSONField):
     def validate(self, value: Any) -> None:
         """Refuse what the API refuses; each fault says where, for the inputs are empty again."""
         if value is None:
-            if self.required:
-                raise forms.ValidationError("This field is required.")
-            return
+            raise forms.ValidationError("This field is required.")
         faults = self.judge(value)
         if faults:
             told = [f"{fault.message} (at {fault.pointer})" for fault in faults]
@@ -235,7 +233,7 @@ class ObjectField(forms.JSONField):
 
 
 class CredentialForm(ServiceForm):
-    """A credential; the form of its secret is drawn from its type's own schema."""
+    """A credential; the form of a new one's secret is drawn from its type's own schema."""
 
     field_names = {"secret": "new_secret"}
     type = forms.ChoiceField(choices=CredentialType.choices, widget=UnfoldAdminSelectWidget)
@@ -252,24 +250,20 @@ class CredentialForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        first = CredentialType.HTTP_AUTH_HEADERS
         if self.instance.pk is not None:
+            # The type never changes, and a rotation gives it another secret.
             self.fields.pop("type", None)
-        kind = self.instance.type or self.data.get("type") or self.initial.setdefault("type", first)
+            del self.fields["new_secret"]
+            return
+        first = CredentialType.HTTP_AUTH_HEADERS
+        kind = self.data.get("type") or self.initial.setdefault("type", first)
         secret = cast(SecretField, self.fields["new_secret"])
         secret.draw_type(kind if kind in SHAPES else first)
-        if self.instance.pk is None:
-            drawn = {name: jsonforms.draw(one) for name, one in secret_forms.SCHEMAS.items()}
-            secret.widget.attrs |= {
-                "data-schemas": json.dumps(drawn),
-                "data-field": "id_new_secret",
-            }
-        else:
-            secret.required = False
-            secret.help_text = (
-                f"Version {self.instance.version} is stored, and never shown. Left empty it stays; "
-                "what is typed replaces all of it."
-            )
+        drawn = {name: jsonforms.draw(one) for name, one in secret_forms.SCHEMAS.items()}
+        secret.widget.attrs |= {
+            "data-schemas": json.dumps(drawn),
+            "data-field": "id_new_secret",
+        }
 
 
 class SigningKeyForm(ServiceForm):

@@ -97,7 +97,7 @@ class CredentialAdmin(RotatedAdmin, KeyAdmin):
         "fields": ("metadata", "expires_at"),
     }))  # fmt: skip
     fieldsets = (
-        (None, {"fields": ("org", "label", "kind", "new_secret")}),
+        (None, {"fields": ("org", "label", "kind")}),
         ("More", {"fields": ("metadata", "expires_at")}),
         ("Facts", {"fields": ("id", "state", "version", "used_by", "created_at", "updated_at")}),
     )
@@ -131,18 +131,16 @@ class CredentialAdmin(RotatedAdmin, KeyAdmin):
     def save_model(
         self, request: HttpRequest, obj: Credential, form: CredentialForm, change: Any
     ) -> None:
-        """Create or update it as the API would; an empty secret stays as it is."""
+        """Create or update it as the API would; another secret it gets by a rotation."""
         names = ("label", "metadata", "expires_at")
         values = {name: form.cleaned_data[name] for name in names}
-        secret = form.cleaned_data["new_secret"]
-        if secret is not None:
-            values["secret"] = secret
         if change:
             services.update_credential(credential=obj, changes=values)
-        else:
-            made = services.create_credential(org_id=obj.org_id, type=obj.type, **values)
-            obj.pk = made.pk
-            obj.refresh_from_db()
+            return
+        values["secret"] = form.cleaned_data["new_secret"]
+        made = services.create_credential(org_id=obj.org_id, type=obj.type, **values)
+        obj.pk = made.pk
+        obj.refresh_from_db()
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """A deleted credential is not rotated."""
