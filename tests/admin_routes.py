@@ -22,6 +22,8 @@ from tests import factories
 PREFIX = "/admin/"
 # What the console's own pages are about, where their paths have another word for it.
 CONSOLE_WORDS = {"try": "definitions", "health": "destinations"}
+# What is numbered within a row: its first one.
+NUMBERED = {"attempts": 0}
 # Addresses that are about no row: Django's and Unfold's own.
 OF_NOBODY = {
     "view_on_site": "no model says where else it is shown",
@@ -50,7 +52,7 @@ class Address:
         if self.model:
             row = rows.get(self.model)
             return re.sub(r"\{\w+\}", str(row.pk if row else 0), self.path)
-        known = words | {word: words[means] for word, means in CONSOLE_WORDS.items()}
+        known = words | NUMBERED | {word: words[means] for word, means in CONSOLE_WORDS.items()}
         return re.sub(r"([\w-]+)/\{\w+\}", lambda found: f"{found[1]}/{known[found[1]]}", self.path)
 
 
