@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.browser.conftest import Visiting
@@ -77,5 +78,16 @@ def test_markup_of_clients_is_text_and_stays_within_the_page(
 def test_users_of_many_permissions_stay_within_the_page(visit: Visiting):
     one = visit()
     one.go("/admin/orgs/user/1/change/")
+
+    assert one.find_what_sticks_out() == []
+
+
+def test_a_button_with_an_endless_name_stays_within_the_page(visit: Visiting):
+    one = visit("bea@acme.example")
+    page = one.go("/admin/definitions/new/")
+    expect(page.get_by_text("Valid.")).to_be_visible()
+    page.get_by_label("Name", exact=True).first.fill(LONG * 2)
+    page.get_by_role("button", name="Review and publish").click()
+    expect(page.get_by_role("button", name=f"Publish {LONG * 2} v1")).to_be_visible()
 
     assert one.find_what_sticks_out() == []
