@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
 from config.errors import RuleError
 from orgs import services
@@ -38,6 +38,13 @@ admin.site.disable_action("delete_selected")
 class OrganizationForm(forms.ModelForm):
     """A tenant, and for how long it keeps what is over."""
 
+    is_meant = forms.BooleanField(
+        label="Delete what is older",
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text="Asked for where less is kept than now.",
+    )
+
     class Meta:
         model = Organization
         fields = (
@@ -52,7 +59,25 @@ class OrganizationForm(forms.ModelForm):
                 services.check_retention(**{name: cleaned[name] for name in services.KEPT_DAYS})
             except RuleError as error:
                 self.add_error("history_days", str(error))
+            else:
+                lost = self._tell_lost(cleaned)
+                if lost and not cleaned["is_meant"]:
+                    self.add_error("is_meant", lost)
         return cleaned
+
+    def _tell_lost(self, cleaned: dict[str, Any]) -> str:
+        """What will be deleted that is kept now, in words."""
+        shorter = [
+            f"{name} of {self.initial[column]} to {cleaned[column]} days"
+            for column, name in (("payload_days", "payloads"), ("history_days", "finished actions"))
+            if cleaned[column] < self.initial.get(column, 0)
+        ]
+        if not shorter:
+            return ""
+        return (
+            f"This shortens {' and '.join(shorter)}. What is older is deleted from the next "
+            "minutes on, for good. Tick this if that is what you mean."
+        )
 
 
 @admin.register(Organization)
@@ -68,7 +93,7 @@ class OrganizationAdmin(Narrowed):
     add_fieldsets = ((None, {"fields": ("name", "slug")}),)
     fieldsets = (
         *add_fieldsets,
-        ("Retention", {"fields": (("payload_days", "history_days"),)}),
+        ("Retention", {"fields": (("payload_days", "history_days"), "is_meant")}),
         ("Billing", {"fields": (("stripe_id", "usage_provider_id"),)}),
         ("Facts", {"fields": ("tenant_id", "created_at", "updated_at")}),
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import orjson
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from config.errors import ConflictError
 from console.pages import fragment, page
@@ -23,6 +25,8 @@ LOOK = "GET /v1/orgs/{org_id}/actions/records"
 LOOK_AT_DESTINATION = "GET /v1/orgs/{org_id}/destinations/{id}"
 AUDIT = "GET /v1/orgs/{org_id}/audit"
 SHOWN_CHARACTERS = 100_000
+# What has moved within this is looked at often.
+MOVING = timedelta(minutes=1)
 PARTS = ("input", "result")
 Show: TypeAlias = Callable[[ActionRecord, bytes], Request | None]
 
@@ -66,8 +70,7 @@ def show_timeline(request: HttpRequest, record_id: int) -> dict[str, Any]:
 def _show_state(viewer: Viewer, record: ActionRecord) -> dict[str, Any]:
     return {
         "record": record,
-        # Of what waits for a person, nothing moves fast.
-        "seconds": 10 if record.status == Status.HELD else 2,
+        "seconds": _find_pause(record),
         "attempt": record.attempt + 1,
         "took": record.completed_at and record.completed_at - record.created_at,
         "most_failures": MAX_FAILURES,
@@ -77,6 +80,12 @@ def _show_state(viewer: Viewer, record: ActionRecord) -> dict[str, Any]:
             for one in find_decisions(viewer, record)
         ],
     }
+
+
+def _find_pause(record: ActionRecord) -> int:
+    """In how many seconds an open action is looked at again: what waits for long moves rarely."""
+    is_moving = timezone.now() - record.updated_at < MOVING
+    return 2 if is_moving and record.status != Status.HELD else 10
 
 
 @fragment("console/records/one.html")

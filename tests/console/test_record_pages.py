@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from console.records import deciding, one
 from destinations import services
@@ -118,8 +121,12 @@ def test_the_timeline_asks_again_until_the_action_is_over(admin_client, retried)
     assert 'hx-trigger="every' not in page
 
 
-def test_the_timeline_of_what_is_held_asks_less_often(admin_client, retried):
-    factories.move(retried, status="held", timeout_at=retried.created_at)
+@pytest.mark.parametrize(
+    "waiting",
+    [{"status": "held"}, {"status": "ack_wait", "updated_at": timezone.now() - timedelta(hours=1)}],
+)
+def test_the_timeline_of_what_waits_for_long_asks_less_often(admin_client, retried, waiting):
+    factories.move(retried, timeout_at=retried.created_at, **waiting)
 
     assert 'hx-trigger="every 10s ' in page_of(admin_client, retried, "record_timeline")
 

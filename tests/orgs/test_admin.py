@@ -209,6 +209,24 @@ def test_an_organization_is_renamed(admin_client, acme):
     assert acme.updated_at >= before
 
 
+def test_what_is_kept_for_less_time_is_asked_back_with_what_goes(admin_client, acme):
+    url = reverse("admin:orgs_organization_change", args=[acme.pk])
+    shorter = {"name": "Acme", "slug": "acme", "payload_days": 7, "history_days": 30}
+
+    page = admin_client.post(url, shorter).content.decode()
+
+    assert "shortens payloads of 30 to 7 days and finished actions of 90 to 30 days" in page
+    assert "is deleted from the next minutes on, for good" in page
+    acme.refresh_from_db()
+    assert (acme.payload_days, acme.history_days) == (30, 90)
+    assert admin_client.post(url, shorter | {"is_meant": "on"}).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.payload_days, acme.history_days) == (7, 30)
+    # To keep more, or as much, is not asked back.
+    longer = shorter | {"payload_days": 8, "history_days": 30}
+    assert admin_client.post(url, longer).status_code == 302
+
+
 def test_a_membership_is_ticked(admin_client, acme, globex):
     user = acme.memberships.get().user
     data = {"org": globex.pk, "user": user.pk, "permissions": ["owner"]}

@@ -98,7 +98,7 @@ def test_the_database_keeps_the_rule(acme):
 
 def save(admin_client, org, **days):
     url = reverse("admin:orgs_organization_change", args=[org.pk])
-    return admin_client.post(url, {"name": org.name, "slug": org.slug} | days)
+    return admin_client.post(url, {"name": org.name, "slug": org.slug, "is_meant": "on"} | days)
 
 
 def test_an_operator_changes_it_in_the_admin(admin_client, admin_user, acme, caplog):
