@@ -15,7 +15,9 @@ from gateway.models import GatewayAction
 from tests import factories
 from tests.agents.agent import Agent
 from tests.gateway.client import PREFIX, Gateway
-from tests.routes import GATEWAY_ROUTES, ROUTES, make_rows
+from tests.routes import GATEWAY_ROUTES, ROUTES
+
+pytestmark = pytest.mark.usefixtures("walked")
 
 NOBODYS = 10**15
 # Medians of so many pairs. What a further statement takes is less than the machine may add: that
@@ -48,16 +50,6 @@ BODIES = [
     ),
     ("POST", "/v1/ingress", "ingress", lambda row: {"variant": row, "input": {}}),
 ]
-
-
-@pytest.fixture
-def ours(acme):
-    return make_rows(acme)
-
-
-@pytest.fixture
-def theirs(globex):
-    return make_rows(globex, "send_letter")
 
 
 def nobodys(row):
