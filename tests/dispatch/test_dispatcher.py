@@ -61,7 +61,7 @@ def test_an_action_is_delivered_as_it_was_handed_in(acme, delivered, receiver, s
     assert (record.attempt, record.failures, record.timeout_at) == (0, 0, None)
     assert record.created_at <= record.started_at <= record.completed_at
     assert kinds_of(record) == [("accepted", "queued", 0), ("succeeded", "succeeded", 0)]
-    assert record.events.order_by("id").last().detail == {"verdict": "ack"}
+    assert record.events.order_by("id").last().detail == {"verdict": "ack", "http_status": 200}
 
 
 def signal(word, value=None):
