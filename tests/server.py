@@ -6,17 +6,11 @@ pyproject.toml) and the server is up when it has been imported.
 
 from __future__ import annotations
 
-import gc
 import os
 from pathlib import Path
 
-import pytest
-
 from runtime.embedded_postgres import EmbeddedPostgres
 from runtime.home import open_home
-
-# Until the tests begin, next to nothing becomes garbage.
-gc.disable()
 
 HOME = Path(__file__).parent.parent / ".waybill" / "test"
 os.environ |= {
@@ -43,14 +37,6 @@ for name in ("SCHEMES", "PORTS", "NETWORKS", "HOSTS"):
 
 server = EmbeddedPostgres(open_home())
 os.environ["DATABASE_URL"] = server.start()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop() -> None:
-    """What has been loaded stays: nobody looks through it for garbage again."""
-    gc.collect()
-    gc.freeze()
-    gc.enable()
 
 
 def pytest_unconfigure() -> None:
