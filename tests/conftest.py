@@ -19,7 +19,7 @@ from dispatch.sightings import sightings
 from gateway.limits import denials
 from orgs.guesses import guesses
 from orgs.models import Organization
-from tests import emptying, factories
+from tests import factories
 from tests.client import ApiClient
 from tests.routes import make_rows
 
@@ -40,14 +40,19 @@ def pytest_configure():
 def django_db_setup(django_db_setup, django_db_blocker):
     """All tables may be emptied, the audit as well, as tests with transactions do.
 
-    Django's own way empties the two tables that migrations end with, too, and then has all of
-    migrating's ends fill them again.
+    They do it by one statement. Django's own way takes three times as long, for it empties the two
+    tables that migrations end with, and then has all of migrating's ends fill them again.
     """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE orgs_auditentry DISABLE TRIGGER audit_never_emptied")
         names = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    emptied = sorted({*names} - {"auth_permission", "django_content_type"})
-    TransactionTestCase._fixture_teardown = lambda case: emptying.empty(emptied)
+    emptied = ", ".join(sorted({*names} - {"auth_permission", "django_content_type"}))
+
+    def empty(case):
+        with connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {emptied}")
+
+    TransactionTestCase._fixture_teardown = empty
 
 
 @pytest.fixture(scope="module")
