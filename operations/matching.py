@@ -106,8 +106,8 @@ APPLIES_TO = {
 
 def read_aim(org_id: int, kind: str, asked: Mapping[str, Any]) -> Aim:
     """The aim of an operation whose filter is asked for in these words."""
-    status = asked.get("status")
-    if status is not None and status not in APPLIES_TO[BulkOperation.Kind(kind)]:
+    status, taken = asked.get("status"), APPLIES_TO[BulkOperation.Kind(kind)]
+    if status is not None and status not in taken:
         takes = ", ".join(_shown_statuses(kind))
         raise RuleError(
             f"{kind.capitalize()} in bulk takes actions that are {takes}.",
@@ -118,7 +118,8 @@ def read_aim(org_id: int, kind: str, asked: Mapping[str, Any]) -> Aim:
         org_id,
         kind,
         RecordFilter(
-            status=status,
+            # Where it can be one only, an index has those, and nothing else is looked through.
+            status=taken[0] if len(taken) == 1 else status,
             variant=asked.get("variant"),
             destination_id=_read_id(asked.get("destination")),
             tags=asked.get("tags", {}),

@@ -9,6 +9,8 @@ from config.errors import ForbiddenError, RuleError
 from dispatch import intake
 from dispatch.intake import Submission
 from dispatch.models import ActionPayload, ActionRecord
+from operations import matching
+from operations.matching import Span
 from operations.models import BulkOperation
 from orgs.models import AuditEntry
 from tests import factories
@@ -92,6 +94,17 @@ def test_what_was_decided_meanwhile_is_skipped(acme, held):
 
     assert statuses(held) == ["canceled", "queued", "canceled"]
     assert operation.done == 2
+
+
+@pytest.mark.parametrize("kind", ["approve", "deny"])
+@pytest.mark.parametrize("asked", [{}, {"status": "held"}])
+def test_nothing_but_what_is_held_is_looked_through(acme, guarded, kind, asked):
+    factories.make_definition(acme, "free", to=factories.make_destination(acme))
+    hand_in(acme, variant="free")
+    held = hand_in(acme)
+    hand_in(acme, variant="free")
+
+    assert matching.read_aim(acme.pk, kind, asked).whole_span() == Span(held.pk - 1, held.pk)
 
 
 def test_only_what_is_held_can_be_asked_for(acme, held):
