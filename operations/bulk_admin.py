@@ -287,7 +287,7 @@ class BulkOperationAdmin(SavedByService, LongTable):
 
 def _show(value: Any, zone: tzinfo) -> Any:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} {zone}"
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone}"
     return ", ".join(value) if isinstance(value, list) else value
 
 

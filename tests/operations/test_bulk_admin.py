@@ -133,6 +133,12 @@ def test_moments_are_of_the_zone_of_whoever_types_them(admin_client, acme, faile
     assert BulkOperation.objects.get().filter == {"created_after": f"2026-01-01T{hour}:00:00+00:00"}
 
 
+def test_a_moment_with_an_offset_is_shown_in_the_zone_of_the_form(admin_client, acme, failed):
+    asked = typed(acme, created_after="2026-01-01T08:00:00+05:00", zone="Europe/Berlin")
+
+    assert "2026-01-01 04:00:00 Europe/Berlin" in admin_client.post(ADD, asked).content.decode()
+
+
 def test_the_form_says_of_which_zone_its_moments_are(admin_client, acme):
     unsaid, berlin = (
         page_of(admin_client, ADD, query) for query in ({}, {"zone": "Europe/Berlin"})
