@@ -28,6 +28,10 @@ class Echoes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Nothing has been heard, nor written."""
         self._heard = Soundings()
         self._written = -math.inf
 

@@ -15,6 +15,7 @@ from django.test import TransactionTestCase
 
 from destinations.outward import outbound
 from dispatch import lanes
+from dispatch.echoes import echoes
 from dispatch.sightings import sightings
 from gateway.limits import denials
 from orgs.guesses import guesses
@@ -94,6 +95,7 @@ def _nothing_remembered():
     """Wrong keys of other tests came from the same address, and their rows are gone."""
     guesses.forget()
     sightings.forget()
+    echoes.forget()
     lanes.places.known = {}
     denials.forget()
 
