@@ -69,7 +69,7 @@ def fill_in(demo: Demo, pattern: URLPattern) -> dict[str, Any]:
 
 
 def list_pictured(demo: Demo) -> dict[str, str]:
-    """Pages of the admin of which there are pictures: the tables, and what they lead to."""
+    """Pages of the admin of which there are pictures: the tables, and forms that they lead to."""
     change = reverse(
         "admin:destinations_destination_change", args=[demo.destinations["Orders API"]]
     )
@@ -78,4 +78,14 @@ def list_pictured(demo: Demo) -> dict[str, str]:
         for label, path in list_tables().items()
         if label not in OF_THE_CONSOLE
     }
-    return tables | {"destination-form": change}
+    (key, *_) = demo.acme.data("GET", "~/keys")["items"]
+    forms = {
+        "destination-form": change,
+        "credential-form": reverse("admin:destinations_credential_add"),
+        "signing-key-form": reverse("admin:orgs_signingkey_add"),
+        "key-form": reverse("admin:orgs_apikey_add"),
+        "rotate-key": reverse("admin:orgs_apikey_rotate", args=[key["id"]]),
+        "invite-form": reverse("admin:orgs_invite_add"),
+        "bulk-form": reverse("admin:operations_bulkoperation_add"),
+    }
+    return tables | forms
