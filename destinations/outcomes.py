@@ -74,6 +74,14 @@ class Outcome:
         object.__setattr__(self, "message", held[:MAX_MESSAGE])
 
 
+class NoAnswerError(Exception):
+    """The call has come to nothing; `outcome` is what that means for the attempt."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
+
+
 def judge_answer(
     status: int, *, retry_after: str | None, said: str, date: str | None = None
 ) -> Outcome | None:

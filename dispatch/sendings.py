@@ -13,9 +13,9 @@ from datetime import datetime
 from config.errors import ConflictError
 from destinations import keys, kinds, past
 from destinations.attempts import ATTEMPT_SECONDS, Attempt, Request
-from destinations.authorizing.authorization import NoAnswerError
 from destinations.keys import CONCEALED, NO_KEYS, Keys
 from destinations.models import Destination
+from destinations.outcomes import NoAnswerError
 from dispatch.models import ActionRecord, Status
 
 SHOWN_BYTES = 2_048
@@ -60,8 +60,10 @@ def show_sent(record: ActionRecord, payload: bytes, *, number: int, at: datetime
     try:
         return _without_signatures(show_attempt(attempt))
     except ConflictError as error:
-        # Without its keys there may be nothing to show: that is why.
-        raise ConflictError(then.fault, code="KEYS_UNUSABLE") if then.fault else error from error
+        if not then.fault:
+            raise
+        # Without its keys there is nothing to show: that is why.
+        raise ConflictError(then.fault, code="KEYS_UNUSABLE") from error
 
 
 def show_attempt(attempt: Attempt) -> Request:

@@ -11,11 +11,11 @@ from config.commands import UnableError
 from destinations import trials
 from destinations.attempts import Attempt
 from destinations.authorizing import authorization
-from destinations.authorizing.authorization import NoAnswerError
 from destinations.keys import Keys
 from destinations.mcp.line import Reply, ToolCall
 from destinations.mcp.protocol import TooLargeError
 from destinations.mcp.sessions import Server, UndecidedError
+from destinations.outcomes import NoAnswerError
 from destinations.outward import errands, outbound
 from destinations.outward.clients import Clients
 

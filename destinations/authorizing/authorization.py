@@ -20,7 +20,7 @@ from destinations.authorizing.certificates import Certificates, UnusableCertific
 from destinations.authorizing.tokens import Tokens
 from destinations.keys import CONCEALED, Secret
 from destinations.models import CredentialType
-from destinations.outcomes import Outcome, Verdict
+from destinations.outcomes import NoAnswerError, Outcome, Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
 
@@ -32,14 +32,6 @@ IN_AUTHORIZATION = frozenset(
         CredentialType.OAUTH2_CLIENT_CREDENTIALS,
     }
 )
-
-
-class NoAnswerError(Exception):
-    """The call has come to nothing; `outcome` is what that means for the attempt."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.message)
-        self.outcome = outcome
 
 
 async def post(

@@ -14,7 +14,8 @@ import orjson
 
 from destinations import signaling
 from destinations.attempts import Attempt
-from destinations.outcomes import Outcome, Verdict
+from destinations.keys import Secret
+from destinations.outcomes import NoAnswerError, Outcome, Verdict
 from destinations.outward import threads
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,29 @@ class Limits:
     messages: int
     bytes: int
     calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """What a broker takes for a message: what it takes besides, and at most, in bytes."""
+
+    broker: str
+    overhead: int
+    largest: int
+    no_credential: str
+
+    def weigh(self, attempt: Attempt) -> tuple[Secret, int]:
+        """The attempt's credential, and its size in bytes; `NoAnswerError` where it is refused."""
+        credential = attempt.keys.credential
+        if credential is None:
+            raise NoAnswerError(
+                Outcome(Verdict.REFUSED, self.no_credential, said=False, sent=False)
+            )
+        size = attempt.message_size() + self.overhead
+        if size > self.largest:
+            message = f"The message has {size} bytes; {self.broker} takes {self.largest}."
+            raise NoAnswerError(Outcome(Verdict.PERMANENT, message, said=False, sent=False))
+        return credential, size
 
 
 class Entry:

@@ -13,10 +13,9 @@ from config.errors import Fault
 from destinations import keys
 from destinations.attempts import Attempt, Request
 from destinations.authorizing import authorization
-from destinations.authorizing.authorization import NoAnswerError
 from destinations.kinds import aws_sqs, default_sink, google_pubsub, mcp, sdk, webhook
 from destinations.models import Kind
-from destinations.outcomes import Outcome, Verdict
+from destinations.outcomes import NoAnswerError, Outcome, Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
 

@@ -10,11 +10,9 @@ from django.conf import settings
 
 from config.errors import Fault
 from destinations.attempts import Attempt, Request
-from destinations.authorizing.authorization import NoAnswerError
-from destinations.brokers.batches import Account, Batches, Limits, Place
-from destinations.keys import Secret
+from destinations.brokers.batches import Account, Batches, Limits, Messages, Place
 from destinations.models import CredentialType
-from destinations.outcomes import Outcome, Verdict
+from destinations.outcomes import Outcome
 from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA, SIGNALING
 
@@ -44,6 +42,7 @@ NO_CREDENTIAL = (
     "The destination has no credential: give it one of type aws_access_key that may "
     "sqs:SendMessage to the queue. What this machine may do itself is not lent to a destination."
 )
+MESSAGES = Messages("SQS", OVERHEAD, MOST_BYTES, NO_CREDENTIAL)
 FIRST_REGION = "us-east-1"
 _REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}"
 _SUFFIX = r"(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|api\.aws|api\.amazonwebservices\.com\.cn)"
@@ -90,7 +89,7 @@ def read_region(url: str) -> str:
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     """Send the payload's own text, together with what else goes to the queue just then."""
-    credential, size = _weigh(attempt)
+    credential, size = MESSAGES.weigh(attempt)
     url = attempt.config["queue_url"]
     region = attempt.config.get("region") or read_region(url)
     account = Account(credential.id, credential.version, region, credential.value)
@@ -101,7 +100,7 @@ async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
 
 def compose(attempt: Attempt) -> Request:
     """The message as SQS gets it; its attributes, and where it has an order, what that is by."""
-    _weigh(attempt)
+    MESSAGES.weigh(attempt)
     url = attempt.config["queue_url"]
     ordered = attempt.order() if is_fifo(url) else {}
     return Request("SendMessage", url, attempt.attributes() | ordered, {}, attempt.payload)
@@ -110,18 +109,6 @@ def compose(attempt: Attempt) -> Request:
 def is_fifo(url: str) -> bool:
     """Whether the queue keeps an order."""
     return url.endswith(".fifo")
-
-
-def _weigh(attempt: Attempt) -> tuple[Secret, int]:
-    """Its credential and its size in bytes; `NoAnswerError` where SQS would not take it."""
-    credential = attempt.keys.credential
-    if credential is None:
-        raise NoAnswerError(Outcome(Verdict.REFUSED, NO_CREDENTIAL, said=False, sent=False))
-    size = attempt.message_size() + OVERHEAD
-    if size > MOST_BYTES:
-        message = f"The message has {size} bytes; SQS takes {MOST_BYTES}."
-        raise NoAnswerError(Outcome(Verdict.PERMANENT, message, said=False, sent=False))
-    return credential, size
 
 
 class Queues:

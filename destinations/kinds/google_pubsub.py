@@ -7,11 +7,9 @@ from typing import Any
 
 from config.errors import Fault
 from destinations.attempts import Attempt, Request
-from destinations.authorizing.authorization import NoAnswerError
-from destinations.brokers.batches import Account, Batches, Limits, Place
-from destinations.keys import Secret
+from destinations.brokers.batches import Account, Batches, Limits, Messages, Place
 from destinations.models import CredentialType
-from destinations.outcomes import Outcome, Verdict
+from destinations.outcomes import Outcome
 from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA, SIGNALING
 
@@ -45,6 +43,7 @@ NO_CREDENTIAL = (
     "pubsub.topics.publish on the topic. What this machine may do itself is not lent to a "
     "destination."
 )
+MESSAGES = Messages("Pub/Sub", OVERHEAD, MOST_BYTES, NO_CREDENTIAL)
 # cloud.google.com/resource-manager/docs/creating-managing-projects, with the old domain-scoped
 # ones; cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 _PROJECT = re.compile(r"(?:[a-z0-9.-]{1,63}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
@@ -67,7 +66,7 @@ def _fault(message: str, name: str) -> Fault:
 
 async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     """Publish the payload's own bytes, together with what else goes to the topic just then."""
-    credential, size = _weigh(attempt)
+    credential, size = MESSAGES.weigh(attempt)
     account = Account(credential.id, credential.version, secret=credential.value)
     place = Place(account, _name_topic(attempt), order=_find_order(attempt))
     return await clients.of(Topics).batches.deliver(attempt, place, size)
@@ -75,22 +74,10 @@ async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
 
 def compose(attempt: Attempt) -> Request:
     """The message as Pub/Sub gets it: its attributes, and its ordering key where it has one."""
-    _weigh(attempt)
+    MESSAGES.weigh(attempt)
     order = _find_order(attempt)
     said = attempt.attributes() | ({"orderingKey": order} if order else {})
     return Request("Publish", _name_topic(attempt), said, {}, attempt.payload)
-
-
-def _weigh(attempt: Attempt) -> tuple[Secret, int]:
-    """Its credential and its size in bytes; `NoAnswerError` where Pub/Sub would not take it."""
-    credential = attempt.keys.credential
-    if credential is None:
-        raise NoAnswerError(Outcome(Verdict.REFUSED, NO_CREDENTIAL, said=False, sent=False))
-    size = attempt.message_size() + OVERHEAD
-    if size > MOST_BYTES:
-        message = f"The message has {size} bytes; Pub/Sub takes {MOST_BYTES}."
-        raise NoAnswerError(Outcome(Verdict.PERMANENT, message, said=False, sent=False))
-    return credential, size
 
 
 def _name_topic(attempt: Attempt) -> str:

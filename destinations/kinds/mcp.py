@@ -13,13 +13,12 @@ from config.errors import Fault
 from destinations import replies
 from destinations.attempts import Attempt, Request
 from destinations.authorizing import authorization
-from destinations.authorizing.authorization import NoAnswerError
 from destinations.credentials import HTTP_CREDENTIALS
 from destinations.mcp import protocol
 from destinations.mcp.line import METHOD, Agreement, Reply, ToolCall
 from destinations.mcp.protocol import TooLargeError
 from destinations.mcp.sessions import Servers
-from destinations.outcomes import TAKEN, Outcome, Verdict
+from destinations.outcomes import TAKEN, NoAnswerError, Outcome, Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA

@@ -14,7 +14,7 @@ from destinations.attempts import Attempt, Request
 from destinations.authorizing import authorization, signing
 from destinations.credentials import HTTP_CREDENTIALS
 from destinations.models import Protocol
-from destinations.outcomes import TAKEN, Outcome, judge_answer
+from destinations.outcomes import TAKEN, NoAnswerError, Outcome, judge_answer
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
 from destinations.signaling import RESPONSE_TIME_SLA, SIGNALING
@@ -73,7 +73,7 @@ async def deliver(attempt: Attempt, clients: Clients) -> Outcome:
     else:
         outcome = judge(answer, attempt.config, attempt.conceal)
     if attempt.is_test or attempt.wants_answer:
-        outcome = replace(outcome, status=answer.status, answer=answer.body)
+        outcome = replace(outcome, answer=answer.body)
     elif outcome.verdict in TAKEN and not (attempt.wants_reply and answer.body):
         return outcome
     return replace(outcome, reply=replies.keep(*answer, attempt.conceal))
@@ -88,7 +88,7 @@ def compose(attempt: Attempt) -> Request:
     if attempt.protocol == Protocol.GATEWAY:
         hindrance = gateway.find_hindrance(attempt)
         if hindrance:
-            raise authorization.NoAnswerError(hindrance)
+            raise NoAnswerError(hindrance)
         body = gateway.write_request(attempt)
     url, configured = attempt.config["url"], attempt.config.get("headers", {})
     return Request("POST", url, build_headers(attempt, body), configured, body)

@@ -13,9 +13,8 @@ import pytest
 from aiohttp import web
 
 from destinations import kinds
-from destinations.authorizing.authorization import NoAnswerError
 from destinations.mcp import protocol
-from destinations.outcomes import Verdict
+from destinations.outcomes import NoAnswerError, Verdict
 from destinations.outward import outbound
 from destinations.outward.clients import Clients
 from tests.destinations.kinds.mcp_servers import start_new_server, start_old_server
