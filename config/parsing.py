@@ -16,6 +16,7 @@ from config.errors import BadRequestError, DomainError, TooLargeError
 
 # Before and after these nothing was ever handed in, and no clock has to be asked about a zone.
 YEARS = range(1970, 2200)
+NO_MOMENT = "This is no moment: give it like 2026-01-31T08:30."
 
 
 class LengthRequiredError(DomainError):

@@ -23,6 +23,7 @@ from operations import services
 from operations.forms import FILTER, BulkForm, read_initial
 from operations.models import UNDER_WAY, BulkOperation
 from operations.services import PREVIEWED, Terms
+from orgs.permissions import APPROVE
 from orgs.reach import RowFilter
 from orgs.viewers import viewer_of
 from orgs.windows import LongTable, SavedByService, badge, dialog, find_row, pretty
@@ -36,7 +37,6 @@ COLOURS = {
 }
 # The button of the preview that starts what was previewed.
 START = "_start"
-APPROVE = "POST /v1/orgs/{org_id}/actions/records/{id}/approve"
 Kind = BulkOperation.Kind
 # What will happen, said before it does.
 TOLD = {

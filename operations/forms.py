@@ -20,7 +20,7 @@ from unfold.widgets import (
 
 from config import validation
 from config.errors import Fault
-from config.parsing import find_local_moment, find_zone
+from config.parsing import NO_MOMENT, find_local_moment, find_zone
 from destinations.admin.forms import DrawnJSONField
 from destinations.models import Destination
 from destinations.schemas import TAGS
@@ -140,7 +140,7 @@ class BulkForm(ServiceForm):
         text = self.cleaned_data[name]
         moment = find_local_moment(text, self.their_zone)
         if text and moment is None:
-            raise forms.ValidationError("This is no moment: give it like 2026-01-31T08:30.")
+            raise forms.ValidationError(NO_MOMENT)
         return moment
 
     def clean_ids(self) -> list[str]:

@@ -33,6 +33,7 @@ ANY_KEY = None
 _ORG = "/v1/orgs/{org_id}"
 _DEFINITIONS = f"{_ORG}/actions/definitions"
 _RECORDS = f"{_ORG}/actions/records"
+APPROVE = f"POST {_RECORDS}/{{id}}/approve"
 _BULK = f"{_ORG}/actions/bulk"
 _DESTINATIONS = f"{_ORG}/destinations"
 _REVISIONS = f"{_ORG}/config/revisions"
@@ -116,7 +117,7 @@ NEEDED: dict[str, Permission | None] = {
     f"GET {_RECORDS}/{{id}}": VIEWER,
     f"POST {_RECORDS}/{{id}}/replay": OPERATOR,
     f"POST {_RECORDS}/{{id}}/cancel": OPERATOR,
-    f"POST {_RECORDS}/{{id}}/approve": ADMIN,
+    APPROVE: ADMIN,
     f"POST {_RECORDS}/{{id}}/deny": ADMIN,
     f"GET {_BULK}": VIEWER,
     f"PUT {_BULK}": OPERATOR,

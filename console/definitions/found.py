@@ -14,6 +14,7 @@ from actions.schemas import DEFINITION_CHANGES
 from config import validation
 from config.errors import RuleError
 from orgs.models import Organization, Permission
+from orgs.permissions import APPROVE
 from orgs.viewers import Viewer, viewer_of
 from orgs.windows import is_row_id
 
@@ -27,7 +28,6 @@ LINK = f"PUT {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}"
 UNLINK = f"DELETE {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}"
 CHECK = f"POST {_DEFINITIONS}/check"
 HAND_IN = "POST /v1/ingress"
-APPROVE = "POST /v1/orgs/{org_id}/actions/records/{id}/approve"
 # As the API has them; moments are read already.
 _TEXTS = ("description", *services.POLICY)
 _SAID = validation.compile_schema(

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.errors import ConflictError
+from console import health
 from console.pages import fragment, page
 from console.records.deciding import find_decisions
 from destinations.attempts import Request
@@ -22,7 +23,6 @@ from dispatch.retries import MAX_FAILURES
 from orgs.viewers import Viewer, viewer_of
 
 LOOK = "GET /v1/orgs/{org_id}/actions/records"
-LOOK_AT_DESTINATION = "GET /v1/orgs/{org_id}/destinations/{id}"
 AUDIT = "GET /v1/orgs/{org_id}/audit"
 SHOWN_CHARACTERS = 100_000
 # What has moved within this is looked at often.
@@ -142,7 +142,7 @@ def _show_sending(
     viewer: Viewer, record: ActionRecord, payload: bytes, show: Show = sendings.show_request
 ) -> dict[str, Any]:
     """What is sent, or why nothing is shown."""
-    if not viewer.may(LOOK_AT_DESTINATION):
+    if not viewer.may(health.READS):
         return {"why_not": "You may not look at its destination."}
     try:
         request = show(record, payload)

@@ -13,7 +13,7 @@ from django.http import QueryDict
 
 from actions.models import ActionDefinition, DefinitionName
 from config.paging import MAX_ROW_ID
-from config.parsing import find_local_moment, find_zone
+from config.parsing import NO_MOMENT, find_local_moment, find_zone
 from console.pages import clean, read_text
 from destinations.models import Destination
 from dispatch import idempotency
@@ -21,12 +21,12 @@ from dispatch.filters import RecordFilter
 from dispatch.models import Status
 from dispatch.searches import Place
 from operations.models import BulkOperation
+from orgs.permissions import APPROVE
 from orgs.viewers import Viewer
 from orgs.windows import is_row_id
 
 BULK = "PUT /v1/orgs/{org_id}/actions/bulk"
 REPLAY = "POST /v1/orgs/{org_id}/actions/records/{id}/replay"
-APPROVE = "POST /v1/orgs/{org_id}/actions/records/{id}/approve"
 Kind = BulkOperation.Kind
 MAX_TEXT = 255
 MAX_TAGS = 16
@@ -34,7 +34,6 @@ STATUSES = tuple(str(status) for status in Status if status != Status.SCHEDULED)
 TEXTS = ("q", "variant", "destination", "status", "since", "until", "zone", "error")
 TAG = "tag"
 NO_TAG = "A tag is key=value."
-NO_MOMENT = "This is no moment: give it like 2026-01-31T08:30."
 NO_STATUS = "There is no such status."
 # Of one name, in all organizations that are looked at.
 MOST_VERSIONS = 50_000

@@ -13,9 +13,9 @@ from actions.consumers import offers
 from actions.models import ActionDefinition
 from config import strictjson
 from config.errors import DomainError
+from console import health
 from console.definitions.found import HAND_IN, find
 from console.pages import fragment, page
-from console.records.one import LOOK_AT_DESTINATION
 from console.trying import orders, plans
 from console.trying.orders import Wanted
 from console.ways import drafts
@@ -66,7 +66,7 @@ def plan(request: HttpRequest, definition_id: int) -> dict[str, Any]:
     viewer = viewer_of(request)
     viewer.require(HAND_IN)
     definition = find(request, definition_id).definition
-    looks = viewer.may(LOOK_AT_DESTINATION)
+    looks = viewer.may(health.READS)
     try:
         return {"plan": plans.make(orders.read(request, definition), shows_request=looks)}
     except DomainError as error:
