@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from config.errors import ConflictError
 from dispatch import audit, settlement
+from dispatch.audit import Cause
 from dispatch.models import ActionEvent, ActionPayload, ActionRecord, Status
 from dispatch.retries import Ending
 from dispatch.settlement import PULL, WAKE
@@ -61,7 +62,7 @@ def approve_record(
         )
     if not _is_as_held(record, held):
         raise ConflictError("It is not what was held any more.", code="CHANGED_SINCE_HELD")
-    told = _tell(actor, reason, bulk_id) | {"sha256": held["sha256"]}
+    told = Cause(actor, reason, bulk_id).as_detail() | {"sha256": held["sha256"]}
     with connection.cursor() as cursor:
         cursor.execute(APPROVE, {"id": record.pk, "detail": orjson.dumps(told).decode()})
         approved = cursor.fetchone()
@@ -82,18 +83,12 @@ def deny_record(
         Happened.DENIED,
         Status.CANCELED,
         error=f"Denied by {actor}: {reason}",
-        detail=_tell(actor, reason, bulk_id),
+        detail=Cause(actor, reason, bulk_id).as_detail(),
     )
     if not settlement.finish(denied, statuses=(Status.HELD,)):
         raise _not_held(record)
     done = {"done": Happened.DENIED, "reason": reason}
     audit.tell(record, actor=actor, before=Status.HELD, after=Status.CANCELED, **done)
-
-
-def _tell(actor: str, reason: str, bulk_id: int | None) -> dict[str, str]:
-    """What is known of a decision, for its event."""
-    told = {"by": actor, "reason": reason}
-    return told if bulk_id is None else told | {"bulk": str(bulk_id)}
 
 
 def _find_held(record: ActionRecord) -> dict[str, Any]:

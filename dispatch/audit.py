@@ -6,7 +6,7 @@ pay for: the service that does what somebody asked for writes the entry, in its 
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from dispatch.models import ActionRecord
 from orgs.audit import acting
@@ -14,6 +14,27 @@ from orgs.audit.acting import Actor, Via
 from orgs.models import AuditEntry
 
 KIND = "action record"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who does something to actions, and why; the events of each tell of it."""
+
+    actor: str
+    reason: str = ""
+    bulk_id: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.reason}" if self.reason else f"{self.actor}."
+
+    def as_detail(self) -> dict[str, str]:
+        """What is known of it, for an event."""
+        detail = {"by": self.actor}
+        if self.reason:
+            detail["reason"] = self.reason
+        if self.bulk_id is not None:
+            detail["bulk"] = str(self.bulk_id)
+        return detail
 
 
 def lock_status(record: ActionRecord) -> str | None:

@@ -15,6 +15,7 @@ from config.errors import ConflictError, Fault, NotFoundError
 from destinations import kinds
 from destinations.models import Destination
 from dispatch import audit, intake, lanes, settlement
+from dispatch.audit import Cause
 from dispatch.intake import Accepted, Route, Routed
 from dispatch.models import OPEN, ActionEvent, ActionPayload, ActionRecord, Status
 from dispatch.retries import Ending
@@ -66,27 +67,6 @@ WITH stranded AS MATERIALIZED (
 UPDATE dispatch_actionrecord r SET push = true, updated_at = now()
 FROM held WHERE r.id = held.id
 """  # noqa: S608 -- constants only
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Who cancels or replays actions, and why; the events of each tell of it."""
-
-    actor: str
-    reason: str = ""
-    bulk_id: int | None = None
-
-    def __str__(self) -> str:
-        return f"{self.actor}: {self.reason}" if self.reason else f"{self.actor}."
-
-    def as_detail(self) -> dict[str, str]:
-        """What is known of it, for an event."""
-        detail = {"by": self.actor}
-        if self.reason:
-            detail["reason"] = self.reason
-        if self.bulk_id is not None:
-            detail["bulk"] = str(self.bulk_id)
-        return detail
 
 
 @transaction.atomic

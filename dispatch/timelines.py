@@ -75,13 +75,14 @@ def read(record: ActionRecord) -> Timeline:
     newest = list(record.events.order_by("-id")[: MOST_EVENTS + 1])
     events = newest[:MOST_EVENTS][::-1]
     answers = _find_answers(record.pk)
-    is_pushed = kinds.is_pushed(record.destination.type)
-    # Of each attempt the first one: what a worker says of it comes later.
-    ends = {event.attempt: event.pk for event in newest if event.kind in OF_DELIVERIES}
+    ends = {}
+    if kinds.is_pushed(record.destination.type):
+        # Of each attempt the first one: what a worker says of it comes later.
+        ends = {event.attempt: event.pk for event in newest if event.kind in OF_DELIVERIES}
     before = [None, *events][: len(events)]
     moments = []
     for event, last in zip(events, before, strict=True):
-        is_end = is_pushed and ends.get(event.attempt) == event.pk
+        is_end = ends.get(event.attempt) == event.pk
         moments.append(
             Moment(
                 event,

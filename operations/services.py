@@ -15,9 +15,9 @@ from procrastinate.contrib.django import app
 
 from config.errors import ConflictError, DomainError, Fault, ForbiddenError
 from dispatch import approvals, services
+from dispatch.audit import Cause
 from dispatch.intake import DestinationGoneError
 from dispatch.models import ActionEvent, ActionRecord
-from dispatch.services import Cause
 from operations import matching
 from operations.matching import Count, Span
 from operations.models import UNDER_WAY, BulkOperation
