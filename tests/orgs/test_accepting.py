@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.db.models.functions import Now
 
 from config.errors import NotFoundError
@@ -14,6 +12,7 @@ from orgs import invites, people
 from orgs.models import Invite, Membership, Organization, User
 from tests import factories
 from tests.client import ApiClient
+from tests.dispatch.concurrency import at_once
 from tests.orgs.test_invites import GUEST, accept, guest, invite
 
 __all__ = ["guest"]
@@ -249,22 +248,14 @@ def test_an_invite_is_accepted_once_however_many_try_at_once():
     acme = factories.make_org("Acme")
     user = factories.make_user(GUEST)
     made = factories.make_invite(acme, GUEST).invite
-    barrier, outcomes = threading.Barrier(4), []
 
-    def run():
-        barrier.wait()
+    def accept(invite):
         try:
-            outcomes.append(invites.accept_invite(invite=made, user=user))
+            return invites.accept_invite(invite=invite, user=user)
         except NotFoundError:
-            outcomes.append(None)
-        finally:
-            connection.close()
+            return None
 
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = at_once(accept, [made] * 4)
 
     assert sum(outcome is not None for outcome in outcomes) == 1
     assert acme.memberships.filter(user=user).count() == 1

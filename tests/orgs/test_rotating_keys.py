@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
 from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -21,6 +19,7 @@ from orgs.models import ApiKey, AuditEntry
 from orgs.services import Limits, create_key
 from orgs.viewers import Viewer
 from tests import factories
+from tests.dispatch.concurrency import at_once
 
 LIST = reverse("admin:orgs_apikey_changelist")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -147,21 +146,14 @@ def test_a_key_can_be_rotated_once_more_by_who_knows_of_the_other(key):
 @pytest.mark.django_db(transaction=True)
 def test_of_two_presses_at_once_one_makes_a_key(acme):
     key = make_key(acme)
-    answers = []
 
-    def press():
+    def press(key_id):
         try:
-            answers.append(rotate(ApiKey.objects.get(pk=key.pk)))
+            return rotate(ApiKey.objects.get(pk=key_id))
         except ConflictError as error:
-            answers.append(error.faults[0].code)
-        finally:
-            connection.close()
+            return error.faults[0].code
 
-    presses = [threading.Thread(target=press) for _ in range(4)]
-    for one in presses:
-        one.start()
-    for one in presses:
-        one.join()
+    answers = at_once(press, [key.pk] * 4)
 
     assert answers.count("KEY_ROTATED") == 3
     assert ApiKey.objects.count() == 2
