@@ -42,11 +42,16 @@ def browser() -> Iterator[Browser]:
 def visit(console: Demo, browser: Browser, signed_in: dict[str, Any]) -> Iterator[Visiting]:
     """Opens a tab of somebody's: the operator's, or who is named; None is nobody's.
 
-    Whatever goes wrong on its pages fails the test.
+    With `is_own` it has a login of its own: for who changes what is kept with one, as which
+    organization is looked at. Whatever goes wrong on its pages fails the test.
     """
     visits: list[Visit] = []
 
-    def open_for(email: str | None = demo.ADMIN, **options: Any) -> Visit:
+    def open_for(email: str | None = demo.ADMIN, *, is_own: bool = False, **options: Any) -> Visit:
+        if email and is_own:
+            visits.append(chromium.open_visit(browser, console.origin, **options))
+            visits[-1].sign_in(email, demo.PASSWORD)
+            return visits[-1]
         if email and email not in signed_in:
             first = chromium.open_visit(browser, console.origin)
             visits.append(first)

@@ -15,7 +15,7 @@ VALID = "Valid."
 
 
 def test_an_operators_day(console: Demo, visit: Visiting):
-    page = visit().go("/admin/")
+    page = visit(is_own=True).go("/admin/")
     look_at_acme(page)
     define(page)
     publish_the_next(page)

@@ -21,7 +21,7 @@ def switcher(page: Page):
 
 
 def test_a_member_switches_between_their_organizations(visit: Visiting):
-    page = visit(BEA).go(DESTINATIONS)
+    page = visit(BEA, is_own=True).go(DESTINATIONS)
     expect(page.get_by_role("link", name="Orders API")).to_be_visible()
     expect(page.get_by_text("Globex press")).to_have_count(0)
 
@@ -58,7 +58,7 @@ def test_an_address_is_edited_and_nothing_of_another_organization_is_there(
 
 
 def test_staff_find_an_organization_and_look_at_it_alone(visit: Visiting):
-    page = visit().go(DESTINATIONS)
+    page = visit(is_own=True).go(DESTINATIONS)
     expect(page.get_by_role("link", name="Orders API")).to_be_visible()
     switcher(page).locator("summary").click()
     expect(switcher(page).get_by_role("button", name="Acme")).to_be_visible()
