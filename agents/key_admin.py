@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -16,36 +14,20 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from agents import services
-from agents.models import KeyTools
-from config.errors import DomainError
-from orgs import services as orgs
+from agents.rotating import RotationForm, find_refusal, rotate
 from orgs.admin import NOTE, ApiKeyAdmin
-from orgs.models import ApiKey, Membership
+from orgs.models import ApiKey
 from orgs.shown_once import Secret
 from orgs.viewers import viewer_of
 from orgs.windows import find_row
 
-GRACES = {
-    timedelta(): "not at all: it ends now",
-    timedelta(hours=1): "for 1 hour",
-    timedelta(hours=24): "for 24 hours",
-    timedelta(days=7): "for 7 days",
-}
-USUAL = timedelta(hours=24)
 
+class AdminRotationForm(RotationForm):
+    """The same as the admin draws it."""
 
-class RotationForm(forms.Form):
-    """For how long the present key goes on; and which keys there were when that was asked."""
-
-    grace = forms.TypedChoiceField(
-        label="The present key goes on working",
-        choices=[(int(grace.total_seconds()), text) for grace, text in GRACES.items()],
-        coerce=lambda seconds: timedelta(seconds=int(seconds)),
-        initial=int(USUAL.total_seconds()),
-        widget=UnfoldAdminSelectWidget,
-    )
-    seen = forms.IntegerField(widget=forms.HiddenInput)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["grace"].widget = UnfoldAdminSelectWidget(choices=self.fields["grace"].choices)  # type: ignore[attr-defined]
 
 
 class RotatedKeyAdmin(ApiKeyAdmin):
@@ -89,43 +71,18 @@ class RotatedKeyAdmin(ApiKeyAdmin):
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What will happen, with a form; or, once that is sent, the new key's secret, this once."""
         key, member = find_row(self, request, object_id), viewer_of(request).member
-        form = RotationForm(request.POST or None, initial={"seen": find_newest(key)})
-        refusal = find_refusal(key, member)
-        if request.method == "POST" and form.is_valid():
-            try:
-                made, material = services.rotate_key(key=key, by=member, **form.cleaned_data)
-            except DomainError as error:
-                refusal = error
-            else:
-                self.log_addition(request, made, f"In the place of {key}.")
-                return self.answer_page(request, show_key(made, material, key), made)
+        rotation = rotate(request, key, by=member, form_class=AdminRotationForm)
+        if rotation.made:
+            made, material = rotation.made
+            self.log_addition(request, made, f"In the place of {key}.")
+            return self.answer_page(request, show_key(made, material, key), made)
         context = {
             **self.admin_site.each_context(request),
+            **rotation.show(),
             "title": f"Rotate {key}",
             "opts": self.opts,
-            "key": key,
-            "form": form,
-            "lasts_until": orgs.find_next_end(key),
-            "tools": KeyTools.objects.filter(key=key).first(),
-            "refusal": refusal,
         }
-        status = refusal.status if refusal else 200
-        return TemplateResponse(request, "admin/rotate_key.html", context, status=status)
-
-
-def find_refusal(key: ApiKey, member: Membership | None) -> DomainError | None:
-    """Why this member, or without one an operator, cannot rotate a key; None where they can."""
-    try:
-        orgs.check_rotation(key=key, by=member)
-    except DomainError as error:
-        return error
-    return None
-
-
-def find_newest(key: ApiKey) -> int:
-    """The newest key of the same member."""
-    newest: int = ApiKey.objects.filter(member=key.member_id).latest("pk").pk
-    return newest
+        return TemplateResponse(request, "admin/rotate_key.html", context, status=rotation.status)
 
 
 def show_key(made: ApiKey, material: str, former: ApiKey) -> Secret:

@@ -56,6 +56,9 @@ UNFOLD = {
         lambda _: static("console/unfold.css"),
     ],
     "SCRIPTS": [
+        lambda _: static("orgs/times.js"),
+        lambda _: static("orgs/copying.js"),
+        lambda _: static("orgs/once.js"),
         lambda _: static("console/console.js"),
         lambda _: static("console/names.js"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from allauth.decorators import rate_limit
@@ -16,6 +17,16 @@ from config.errors import NotFoundError
 from login.forms import KeyForm
 from orgs import services
 from orgs.models import ApiKey, Membership
+from orgs.querysets import KeyQuerySet
+
+
+@dataclass(frozen=True)
+class MadeKey:
+    """A new key with its secret, and the one whose place it takes."""
+
+    key: ApiKey
+    material: str
+    former: ApiKey | None = None
 
 
 @login_required
@@ -27,18 +38,31 @@ def show_keys(request: HttpRequest) -> HttpResponse:
     form = KeyForm(request.POST or None, members=members)
     made = _make_key(form) if request.method == "POST" and form.is_valid() else None
     if made:
-        form = KeyForm(members=members)
-    return render(request, "account/keys.html", {"members": members, "form": form, "made": made})
+        return show_made(request, made)
+    return render(request, "account/keys.html", {"members": members, "form": form})
 
 
 @login_required
 @require_POST
 def delete_key(request: HttpRequest, key_id: int) -> HttpResponse:
     """Back to the keys, without this one."""
-    own = ApiKey.objects.live().filter(member__in=find_memberships(request.user.pk))
+    own = find_own_keys(request.user.pk)
     key = services.delete_key(key=get_object_or_404(own, pk=key_id))
     messages.success(request, f"The key {key.description} is deleted.")
     return redirect("login_keys")
+
+
+def show_made(request: HttpRequest, made: MadeKey) -> HttpResponse:
+    """One's own keys with a new one, whose secret is shown this once."""
+    members = find_memberships(request.user.pk)
+    context = {"members": members, "form": KeyForm(members=members), "made": made}
+    return render(request, "account/keys.html", context)
+
+
+def find_own_keys(user_id: Any) -> KeyQuerySet:
+    """The keys of somebody that are not deleted, in organizations where they are a member."""
+    keys: KeyQuerySet = ApiKey.objects.live().filter(member__in=find_memberships(user_id))
+    return keys
 
 
 def find_memberships(user_id: Any) -> QuerySet[Membership]:
@@ -48,14 +72,13 @@ def find_memberships(user_id: Any) -> QuerySet[Membership]:
     return rows.select_related("org").prefetch_related(keys).order_by("-pk")
 
 
-def _make_key(form: KeyForm) -> dict[str, object] | None:
+def _make_key(form: KeyForm) -> MadeKey | None:
     """The key and its secret; None where the member has left meanwhile, as the form then says."""
-    member = form.cleaned_data["member"]
     try:
-        key, material = services.create_key(
-            member=member, description=form.cleaned_data["description"]
+        made = services.create_key(
+            member=form.cleaned_data["member"], description=form.cleaned_data["description"]
         )
     except NotFoundError as error:
         form.add_error(None, str(error))
         return None
-    return {"key": key, "material": material, "member": member}
+    return MadeKey(*made)

@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserCreationForm
@@ -297,8 +296,7 @@ class ApiKeyAdmin(OpensOrganizations, ShowsOnce, SavedByService, SoftlyDeleted):
         """Whether it opens anything."""
         if key.deleted_at:
             return badge("deleted")
-        expired = key.expires_at and key.expires_at <= timezone.now()
-        return badge("expired", "warning") if expired else badge("live", "success")
+        return badge("expired", "warning") if key.has_ended else badge("live", "success")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """With whom it belongs to."""

@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinLengthValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from orgs.audit.acting import Via
 from orgs.querysets import InviteQuerySet, KeyQuerySet, LiveQuerySet, MembershipQuerySet
@@ -271,6 +272,11 @@ class ApiKey(models.Model):
     def masked(self) -> str:
         """What may be shown of the secret after its creation."""
         return f"{self.prefix}{'*' * 8}"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its time is over; a deleted one has ended whatever its time."""
+        return bool(self.expires_at and self.expires_at <= timezone.now())
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):

@@ -162,7 +162,7 @@ def check_rotation(*, key: ApiKey, by: Membership | None) -> None:
     if by is not None and key.member_id != by.pk:
         message = f"It is a key of {key.member.user}: people rotate keys of their own only."
         raise ForbiddenError(message, code="NOT_YOUR_KEY")
-    if key.deleted_at or (key.expires_at and key.expires_at <= timezone.now()):
+    if key.deleted_at or key.has_ended:
         raise ConflictError("This key has ended: make another one.", code="KEY_ENDED")
 
 

@@ -17,11 +17,15 @@ from tests.end_to_end.processes import MANAGE, Processes, find_free_port, wait_u
 
 PASSWORD = "correct horse battery staple"
 ADMIN = "admin@waybill.localhost"
-# Who is not of the staff, by what they may do at Acme. Bea is at Globex as well.
+BEA = "bea@acme.example"
+# The name of a key of Bea's.
+LAPTOP = "Bea's laptop"
+# Who is not of the staff, by what they may do at Acme. Bea is at Globex as well, and has a key.
 PEOPLE = {
     "vera@acme.example": "viewer",
     "otto@acme.example": "operator",
-    "bea@acme.example": "admin",
+    BEA: "admin",
+    "mia@acme.example": "viewer",
 }
 ADD_PEOPLE = """
 from orgs.models import Membership, Organization, User
@@ -34,7 +38,9 @@ acme, globex = (Organization.objects.get(name=name) for name in ("Acme", "Globex
 for email, permission in {people!r}.items():
     who = factories.make_member(
         acme, permission, email=email, password={password!r}, name=email.split("@")[0].title())
-Membership.objects.create(org=globex, user=who.user, permissions=["viewer"])
+bea = Membership.objects.get(user__email={bea!r})
+factories.make_key(acme, member=bea, description={laptop!r})
+Membership.objects.create(org=globex, user=bea.user, permissions=["viewer"])
 """
 ADDRESS = {
     "type": "object",
@@ -145,7 +151,9 @@ def start(processes: Processes) -> Demo:
         Api(port, facts["org_id"], facts["api_key"])
         for facts in (processes.bootstrap(name) for name in ("Acme", "Globex"))
     ]
-    people = ADD_PEOPLE.format(admin=ADMIN, password=PASSWORD, people=PEOPLE)
+    people = ADD_PEOPLE.format(
+        admin=ADMIN, password=PASSWORD, people=PEOPLE, bea=BEA, laptop=LAPTOP
+    )
     processes.manage("shell", "--verbosity=0", "-c", people)
     processes.start("web", *MANAGE, "web", f"--port={port}")
     processes.start("dispatch", *MANAGE, "dispatch")

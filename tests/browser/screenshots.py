@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from tests.browser import chromium, demo, tour
+from tests.browser import acts, chromium, demo, tour
 from tests.browser.chromium import DESKTOP, PHONE, Visit
 from tests.browser.demo import PASSWORD, Demo
 
@@ -26,6 +27,15 @@ TALLEST = 1_700
 SETTLED_MS = 400
 
 
+@dataclass(frozen=True)
+class Shot:
+    """A picture's name, who looks, and what is done for the page to be there."""
+
+    name: str
+    viewer: str | None
+    act: acts.Act
+
+
 def main() -> None:
     """Take them all, or those of the pages that are named."""
     parser = argparse.ArgumentParser(prog="python -m tests.browser", description=__doc__)
@@ -34,34 +44,48 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with demo.running() as there, chromium.running() as browser:
         demo.let_a_day_pass(there)
-        pages = tour.list_console(there) | tour.list_pictured(there)
-        chosen = {name: pages[name] for name in only or pages}
-        for scheme, device in product(SCHEMES, DEVICES):
-            take_all(browser, there, chosen, scheme, device)
+        # What is done on some pages is seen on others: those are taken first.
+        for shots in (list_pages(there), list_acts()):
+            chosen = [shot for shot in shots if only is None or shot.name in only]
+            for scheme, device in product(SCHEMES, DEVICES):
+                take_all(browser, there, chosen, scheme, device)
 
 
-def take_all(
-    browser: Browser, there: Demo, pages: dict[str, str], scheme: str, device: str
-) -> None:
+def list_pages(there: Demo) -> list[Shot]:
+    """Every page that has an address."""
+    pages = tour.list_console(there) | tour.list_pictured(there) | tour.list_accounts(there)
+    return [Shot(name, tour.find_viewer(name), go_to(path)) for name, path in pages.items()]
+
+
+def list_acts() -> list[Shot]:
+    """Every page that is an answer."""
+    return [Shot(name, acts.ACTOR, act) for name, act in acts.ACTS.items()]
+
+
+def go_to(path: str) -> acts.Act:
+    """To open a page is an act as well."""
+    return lambda _demo, visit: visit.go(path)
+
+
+def take_all(browser: Browser, there: Demo, shots: list[Shot], scheme: str, device: str) -> None:
     """Each page once."""
-    visits: dict[str, Visit] = {}
-    for name, path in pages.items():
-        email = tour.find_viewer(name)
-        if email not in visits:
-            visits[email] = chromium.open_visit(
+    visits: dict[str | None, Visit] = {}
+    for shot in shots:
+        if shot.viewer not in visits:
+            visits[shot.viewer] = chromium.open_visit(
                 browser, there.origin, viewport=DEVICES[device], color_scheme=scheme
             )
-            visits[email].sign_in(email, PASSWORD)
-        file = FOLDER / f"{name}-{scheme}-{device}.png"
-        file.write_bytes(take(visits[email], path))
+            if shot.viewer:
+                visits[shot.viewer].sign_in(shot.viewer, PASSWORD)
+        file = FOLDER / f"{shot.name}-{scheme}-{device}.png"
+        file.write_bytes(take(shot.act(there, visits[shot.viewer])))
         sys.stdout.write(f"{file.relative_to(FOLDER.parents[1])}\n")
     for visit in visits.values():
         visit.page.context.close()
 
 
-def take(visit: Visit, path: str) -> bytes:
+def take(page: Page) -> bytes:
     """A picture of a page, from its top."""
-    page = visit.go(path)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(SETTLED_MS)
     # As high as the page is, so that what sticks to the window's edge is not in the middle.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import axe, chromium, tour
+from tests.browser import acts, axe, chromium, tour
 from tests.browser.conftest import Visiting
 from tests.browser.demo import Demo
 
@@ -32,4 +32,17 @@ def test_on_a_phone_a_table_is_not_wider_than_it(visit: Visiting, path: str):
     one = visit(viewport=chromium.PHONE)
     one.go(path)
 
+    assert one.find_what_sticks_out() == []
+
+
+@pytest.mark.parametrize("name", acts.ACTS)
+def test_what_is_asked_and_answered_can_be_used_by_everybody(
+    console: Demo, visit: Visiting, name: str
+):
+    one = visit(acts.ACTOR)
+    page = acts.ACTS[name](console, one)
+
+    told = axe.find_faults(page)
+    assert not told, "\n".join(told)
+    page.set_viewport_size(chromium.PHONE)
     assert one.find_what_sticks_out() == []

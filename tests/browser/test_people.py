@@ -8,9 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import axe, chromium, demo
 from tests.browser.conftest import Visiting
-from tests.browser.demo import Demo
+from tests.browser.demo import BEA, Demo
 
-BEA = "bea@acme.example"
 VERA = "vera@acme.example"
 DESTINATIONS = "/admin/destinations/destination/"
 SECRET = "#secret"
@@ -176,12 +175,17 @@ def test_a_member_is_invited_and_comes_in_by_the_link(visit: Visiting):
     page.get_by_role("button", name="Save", exact=True).click()
     link = page.locator(SECRET).inner_text()
 
-    guest = visit(None)
+    guest = visit(None, viewport=chromium.PHONE)
     guest.page.goto(link)
+    assert axe.find_faults(guest.page) == []
+    assert guest.find_what_sticks_out() == []
     guest.page.get_by_label("Name").fill("Ivan")
     for field in guest.page.locator("input[type=password]").all():
         field.fill(demo.PASSWORD)
     guest.page.get_by_role("button", name=re.compile("Join|Acme")).first.click()
+    expect(guest.page.get_by_role("link", name="API keys")).to_be_visible()
+    assert axe.find_faults(guest.page) == []
+    guest.page.set_viewport_size(chromium.DESKTOP)
     guest.go(DESTINATIONS)
 
     expect(guest.page.get_by_role("link", name="Orders API")).to_be_visible()

@@ -9,10 +9,30 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, reverse
 
 from config import urls
-from tests.browser.demo import ADMIN, Demo
+from tests.browser.demo import ADMIN, BEA, LAPTOP, Demo
 
+# Pages of logging in and of one's own login, which have an address each: nobody's, and Bea's.
+NOBODYS = (
+    "account_login",
+    "account_inactive",
+    "account_signup",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key_done",
+)
+OWN = (
+    "login_keys",
+    "account_change_password",
+    "account_reauthenticate",
+    "mfa_index",
+)
+ROTATES = "agents_rotate_own_key"
 # Whose page it is, where it is not the operator's.
-VIEWERS = {"leave_org": "vera@acme.example"}
+VIEWERS = (
+    {"leave_org": "vera@acme.example"}
+    | dict.fromkeys(NOBODYS)
+    | dict.fromkeys((*OWN, ROTATES), BEA)
+)
 # Which action a page is about, where it is not one that is being retried.
 DECIDED = {"record_approve": "held", "record_deny": "held", "record_replay": "failed"}
 # Which destination, where it is not one that fails.
@@ -52,8 +72,21 @@ def list_console(demo: Demo) -> dict[str, str]:
     }
 
 
-def find_viewer(name: str) -> str:
-    """Who looks at the page of that name."""
+def list_accounts(demo: Demo) -> dict[str, str]:
+    """The pages of logging in, and of one's own login."""
+    (key,) = (one for one in list_keys(demo) if one["description"] == LAPTOP)
+    pages = {name: reverse(name) for name in (*NOBODYS, *OWN)}
+    return pages | {ROTATES: reverse(ROTATES, args=[key["id"]])}
+
+
+def list_keys(demo: Demo) -> list[dict[str, Any]]:
+    """Acme's keys, those first that were there first."""
+    keys: list[dict[str, Any]] = demo.acme.data("GET", "~/keys")["items"]
+    return keys
+
+
+def find_viewer(name: str) -> str | None:
+    """Who looks at the page of that name; None is nobody who is logged in."""
     return VIEWERS.get(name, ADMIN)
 
 
@@ -78,7 +111,7 @@ def list_pictured(demo: Demo) -> dict[str, str]:
         for label, path in list_tables().items()
         if label not in OF_THE_CONSOLE
     }
-    (key, *_) = demo.acme.data("GET", "~/keys")["items"]
+    (key, *_) = list_keys(demo)
     forms = {
         "destination-form": change,
         "credential-form": reverse("admin:destinations_credential_add"),

@@ -1,4 +1,4 @@
-/* What all pages of the admin have: keys, times in the viewer's zone, copying, and polls.
+/* What all pages of the admin have: keys, dialogs, and polls.
    A classic script, for Unfold loads it in the head of each page. */
 "use strict";
 {
@@ -10,64 +10,6 @@
     t: ["/admin/try/", "Try it"],
   };
   const CHORD_MS = 1500;
-  const AGO_MS = 30000;
-  const TOLD_MS = 2500;
-  const AGAIN_MS = 5000;
-  const TOLD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/;
-  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-
-  /* Times. */
-
-  const whole = new Intl.DateTimeFormat("en-GB", {
-    year: "numeric", month: "2-digit", day: "2-digit",
-    hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false,
-  });
-  const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-
-  function inZone(moment) {
-    const part = Object.fromEntries(whole.formatToParts(moment).map((one) => [one.type, one.value]));
-    return `${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}:${part.second}`;
-  }
-
-  function sinceThen(moment) {
-    const seconds = (moment - Date.now()) / 1000;
-    const [unit, length] = UNITS.find((one) => Math.abs(seconds) >= one[1]) || UNITS.at(-1);
-    return relative.format(Math.trunc(seconds / length), unit);
-  }
-
-  const FORMS = { ago: sinceThen, clock: (moment) => inZone(moment).slice(11, 16) };
-
-  /* Django's admin tells moments as text, which is in UTC. */
-  function findMoments(root) {
-    for (const cell of root.querySelectorAll("#result_list td, #result_list th, .readonly")) {
-      const text = cell.childElementCount ? "" : cell.textContent.trim();
-      if (!TOLD.test(text)) continue;
-      const time = document.createElement("time");
-      time.className = "wb-time";
-      time.dateTime = `${text.replace(" ", "T")}Z`;
-      time.title = `${text} UTC`;
-      time.dataset.time = "";
-      cell.replaceChildren(time);
-    }
-  }
-
-  function tellTimes(root) {
-    findMoments(root);
-    for (const time of root.querySelectorAll("time[data-time]")) {
-      const moment = new Date(time.dateTime);
-      time.textContent = (FORMS[time.dataset.time] || inZone)(moment);
-    }
-  }
-
-  /* Moments that are typed are of the viewer's zone; an address that was passed on keeps the zone in
-     which its own were meant. */
-  function nameZone() {
-    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-    for (const input of document.querySelectorAll("input[data-zone]")) {
-      input.value ||= timeZone || "UTC";
-      for (const name of document.querySelectorAll("[data-zone-name]")) name.textContent = input.value;
-    }
-  }
 
   /* Keys. */
 
@@ -138,43 +80,12 @@
     }
   });
 
-  /* Copying: the text of data-copy, or of what it names by an id ("#secret"). */
-
-  async function copy(button) {
-    const named = button.dataset.copy.startsWith("#") && document.querySelector(button.dataset.copy);
-    const label = button.textContent;
-    /* Without TLS, or where it is forbidden, a script has no clipboard: it is marked. */
-    try {
-      await navigator.clipboard.writeText(named ? named.textContent.trim() : button.dataset.copy);
-      button.textContent = "Copied";
-    } catch {
-      if (named) window.getSelection().selectAllChildren(named);
-      button.textContent = named ? "Marked: press Ctrl+C" : "This browser does not copy";
-    }
-    setTimeout(() => { button.textContent = label; }, TOLD_MS);
-  }
-
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-copy]");
-    if (button) copy(button);
     if (event.target.closest?.("[data-show-keys]")) showHelp();
     /* Dialogs: a button that opens one by its id, and one in it that closes it. */
     const opens = event.target.closest?.("[data-opens]");
     if (opens) document.getElementById(opens.dataset.opens).showModal();
     if (event.target.closest?.("[data-closes]")) event.target.closest("dialog").close();
-  });
-
-  /* A second press while the first one is on its way would do it twice: replay, publish, link. */
-
-  const sent = new WeakMap();
-
-  document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented || event.target.method !== "post") return;
-    if (Date.now() - (sent.get(event.target) || 0) < AGAIN_MS) event.preventDefault();
-    else sent.set(event.target, Date.now());
-  });
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted) for (const form of document.forms) sent.delete(form);
   });
 
   /* What htmx asks for by itself (a poll, a first load) is nobody's use of the session. */
@@ -191,10 +102,6 @@
   });
 
   document.addEventListener("DOMContentLoaded", () => {
-    tellTimes(document);
-    nameZone();
     if (window.location.hash === "#search") document.querySelector("[data-search]")?.focus();
-    setInterval(() => tellTimes(document), AGO_MS);
   });
-  document.addEventListener("htmx:load", (event) => tellTimes(event.detail.elt.parentNode || document));
 }

@@ -1,0 +1,112 @@
+"""Pages of logging in and of one's own login: with a screen reader, in any light, on a phone."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from playwright.sync_api import Page, expect
+
+from login.urls import urlpatterns
+from tests.browser import acts, axe, chromium, tour
+from tests.browser.conftest import Visiting
+from tests.browser.demo import Demo
+
+PAGES = [*tour.NOBODYS, *tour.OWN, tour.ROTATES]
+MIA, VERA = "mia@acme.example", "vera@acme.example"
+CLIPBOARD = ["clipboard-read", "clipboard-write"]
+SECRET = "#secret"
+# These answer with another page, need a link that somebody has been sent, or are no pages.
+OTHERS = {
+    "login_invite",
+    "account_logout",
+    "login_delete_key",
+    "account_set_password",
+    "account_reset_password_from_key",
+    "openid_connect_login",
+    "openid_connect_callback",
+    "socialaccount_login_cancelled",
+}
+
+
+def test_every_page_of_the_login_is_looked_at():
+    named = {one.name for one in urlpatterns if getattr(one, "name", None)}
+
+    assert named == {name for name in PAGES if name in named} | OTHERS
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_used_by_everybody(console: Demo, visit: Visiting, name: str):
+    one = visit(tour.find_viewer(name), viewport=chromium.PHONE)
+    one.watch.expected = {403}
+    page = one.go(tour.list_accounts(console)[name])
+
+    assert page.url.endswith(tour.list_accounts(console)[name])
+    assert one.find_what_sticks_out() == []
+    told = axe.find_faults(page)
+    assert not told, "\n".join(told)
+
+
+def copied(page: Page) -> str:
+    """What the button has put where one pastes from."""
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    text: str = page.evaluate("navigator.clipboard.readText()")
+    return text
+
+
+def test_an_own_key_is_made_copied_and_rotated_in_two_clicks(visit: Visiting):
+    one = visit(VERA, permissions=CLIPBOARD)
+    page = one.go("/accounts/keys/")
+    page.get_by_label("Description").fill("drill")
+    page.get_by_role("button", name="Make a key").click()
+    first = page.locator(SECRET).inner_text()
+    assert copied(page) == first
+    assert axe.find_faults(page) == []
+
+    page.get_by_text("drill", exact=True).last.click()
+    page.get_by_role("link", name="Rotate drill").click()
+    expect(page.get_by_role("heading", name="Rotate “drill”?")).to_be_visible()
+    expect(page.get_by_text("what its member may: viewer")).to_be_visible()
+    page.get_by_label("The present key goes on working").select_option("for 1 hour")
+    page.get_by_role("button", name="Rotate").click()
+
+    assert re.fullmatch("api_[0-9a-f]{40}", page.locator(SECRET).inner_text())
+    assert page.locator(SECRET).inner_text() != first
+    expect(page.locator(".made")).to_contain_text(f"{first[:12]}********, works until")
+    # In the zone of who looks, and exactly on hover.
+    ends = page.locator(".made time")
+    expect(ends).to_have_attribute("title", re.compile(r"UTC$"))
+    expect(ends).not_to_contain_text("UTC")
+    assert axe.find_faults(page) == []
+    page.set_viewport_size(chromium.PHONE)
+    assert one.find_what_sticks_out() == []
+
+
+def test_a_key_that_is_asked_for_twice_is_made_once(visit: Visiting):
+    page = visit(VERA).go("/accounts/keys/")
+    page.get_by_label("Description").fill("pressed")
+    page.get_by_role("button", name="Make a key").dblclick()
+    page.locator(SECRET).wait_for()
+
+    expect(page.locator("summary").filter(has_text="pressed")).to_have_count(1)
+
+
+def test_the_secret_of_a_second_factor_and_its_codes_are_copied(console: Demo, visit: Visiting):
+    one = visit(MIA, is_own=True, permissions=CLIPBOARD, viewport=chromium.PHONE)
+    page = acts.enrol(console, one)
+    key = copied(page)
+    assert re.fullmatch("[A-Z2-7]{32}", key)
+    code = format_hotp_value(hotp_value(key, int(time.time()) // 30))
+    page.get_by_label("Authenticator code").fill(code)
+    page.get_by_role("button", name="Activate").click()
+
+    page.wait_for_url("**/2fa/recovery-codes/**")
+    assert axe.find_faults(page) == []
+    assert one.find_what_sticks_out() == []
+    assert len(copied(page).split()) == 10
+    page = one.go("/accounts/2fa/")
+    assert axe.find_faults(page) == []
+    assert one.find_what_sticks_out() == []
