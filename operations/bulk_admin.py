@@ -288,6 +288,8 @@ class BulkOperationAdmin(SavedByService, LongTable):
 def _show(value: Any, zone: tzinfo) -> Any:
     if isinstance(value, datetime):
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone}"
+    if isinstance(value, dict):
+        value = [f"{name}={text}" for name, text in value.items()]
     return ", ".join(value) if isinstance(value, list) else value
 
 

@@ -168,6 +168,7 @@ def test_the_way_back_from_the_preview_keeps_what_was_typed(admin_client, acme, 
     )
     preview = admin_client.post(ADD, asked).content.decode()
     assert "2026-01-01 08:00:00 Asia/Kathmandu" in preview
+    assert "tenant=initech" in preview
     (back,) = re.findall(rf'href="({ADD}\?[^"]+)"', preview)
 
     form = admin_client.get(unescape(back)).context["adminform"].form
