@@ -89,7 +89,11 @@ def test_a_key_that_is_asked_for_twice_is_made_once(visit: Visiting):
     page = visit(VERA).go("/accounts/keys/")
     page.get_by_label("Description").fill("pressed")
     held: list[Route] = []
-    page.route("**/accounts/keys/", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/accounts/keys/", hold)
 
     # The second press comes while the first one is on its way.
     page.evaluate("""async () => {
