@@ -15,6 +15,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from agents.rotating import RotationForm, find_refusal, rotate
+from login.key_views import MadeKey
 from orgs.admin import NOTE, ApiKeyAdmin
 from orgs.models import ApiKey
 from orgs.shown_once import Secret
@@ -27,7 +28,8 @@ class AdminRotationForm(RotationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["grace"].widget = UnfoldAdminSelectWidget(choices=self.fields["grace"].choices)  # type: ignore[attr-defined]
+        grace: Any = self.fields["grace"]
+        grace.widget = UnfoldAdminSelectWidget(choices=grace.choices)
 
 
 class RotatedKeyAdmin(ApiKeyAdmin):
@@ -73,9 +75,8 @@ class RotatedKeyAdmin(ApiKeyAdmin):
         key, member = find_row(self, request, object_id), viewer_of(request).member
         rotation = rotate(request, key, by=member, form_class=AdminRotationForm)
         if rotation.made:
-            made, material = rotation.made
-            self.log_addition(request, made, f"In the place of {key}.")
-            return self.answer_page(request, show_key(made, material, key), made)
+            self.log_addition(request, rotation.made.key, f"In the place of {key}.")
+            return self.answer_page(request, show_key(rotation.made, key), rotation.made.key)
         context = {
             **self.admin_site.each_context(request),
             **rotation.show(),
@@ -85,10 +86,10 @@ class RotatedKeyAdmin(ApiKeyAdmin):
         return TemplateResponse(request, "admin/rotate_key.html", context, status=rotation.status)
 
 
-def show_key(made: ApiKey, material: str, former: ApiKey) -> Secret:
+def show_key(made: MadeKey, former: ApiKey) -> Secret:
     """What a rotated key's secret is shown with."""
     ends = "has ended"
     if former.deleted_at is None:
         ends = f"works until {former.expires_at:%Y-%m-%d %H:%M} UTC, and is refused from then on"
     note = f"{NOTE} The former one, {former.masked}, {ends}."
-    return Secret(material, f"The secret of the key {made.description}", note)
+    return Secret(made.material, f"The secret of the key {made.key.description}", note)

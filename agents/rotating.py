@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from allauth.decorators import rate_limit
@@ -29,7 +29,7 @@ USUAL = timedelta(hours=24)
 
 
 class RotationForm(forms.Form):
-    """For how long the present key goes on; and which keys there were when that was asked."""
+    """For how long the present key goes on."""
 
     grace = forms.TypedChoiceField(
         label="The present key goes on working",
@@ -37,7 +37,6 @@ class RotationForm(forms.Form):
         coerce=lambda seconds: timedelta(seconds=int(seconds)),
         initial=int(USUAL.total_seconds()),
     )
-    seen = forms.IntegerField(widget=forms.HiddenInput)
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Rotation:
     key: ApiKey
     form: RotationForm
     refusal: DomainError | None = None
-    made: tuple[ApiKey, str] | None = None
+    made: MadeKey | None = field(default=None, repr=False)
 
     @property
     def status(self) -> int:
@@ -73,15 +72,15 @@ def rotate(
     form_class: type[RotationForm] = RotationForm,
 ) -> Rotation:
     """Rotate a key where the form says how; `by` is who does, None an operator."""
-    form = form_class(request.POST or None, initial={"seen": find_newest(key)})
+    form = form_class(request.POST or None)
     refusal = find_refusal(key, by)
     if request.method != "POST" or not form.is_valid():
         return Rotation(key, form, refusal)
     try:
-        made = services.rotate_key(key=key, by=by, **form.cleaned_data)
+        made, material = services.rotate_key(key=key, by=by, **form.cleaned_data)
     except DomainError as error:
         return Rotation(key, form, error)
-    return Rotation(key, form, made=made)
+    return Rotation(key, form, made=MadeKey(made, material, former=key))
 
 
 def find_refusal(key: ApiKey, by: Membership | None) -> DomainError | None:
@@ -93,12 +92,6 @@ def find_refusal(key: ApiKey, by: Membership | None) -> DomainError | None:
     return None
 
 
-def find_newest(key: ApiKey) -> int:
-    """The newest key of the same member."""
-    newest: int = ApiKey.objects.filter(member=key.member_id).latest("pk").pk
-    return newest
-
-
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @rate_limit(action="keys")  # type: ignore[untyped-decorator]
@@ -108,5 +101,5 @@ def rotate_own_key(request: HttpRequest, key_id: int) -> HttpResponse:
     key = get_object_or_404(own, pk=key_id)
     rotation = rotate(request, key, by=key.member)
     if rotation.made:
-        return show_made(request, MadeKey(*rotation.made, former=key))
+        return show_made(request, rotation.made)
     return render(request, "account/rotate_key.html", rotation.show(), status=rotation.status)

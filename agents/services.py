@@ -89,10 +89,10 @@ def choose_tools(
 
 @transaction.atomic
 def rotate_key(
-    *, key: ApiKey, grace: timedelta, seen: int, by: Membership | None = None
+    *, key: ApiKey, grace: timedelta, by: Membership | None = None
 ) -> tuple[ApiKey, str]:
     """Another key in the place of this one, as `orgs.services` makes it, for the same tools."""
-    made, material = orgs.rotate_key(key=key, grace=grace, seen=seen, by=by)
+    made, material = orgs.rotate_key(key=key, grace=grace, by=by)
     chosen = KeyTools.objects.filter(key=key).first()
     if chosen is not None:
         KeyTools.objects.create(key=made, org_id=made.org_id, variants=chosen.variants)

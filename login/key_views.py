@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from allauth.decorators import rate_limit
@@ -25,7 +25,7 @@ class MadeKey:
     """A new key with its secret, and the one whose place it takes."""
 
     key: ApiKey
-    material: str
+    material: str = field(repr=False)
     former: ApiKey | None = None
 
 
@@ -48,7 +48,7 @@ def delete_key(request: HttpRequest, key_id: int) -> HttpResponse:
     """Back to the keys, without this one."""
     own = find_own_keys(request.user.pk)
     key = services.delete_key(key=get_object_or_404(own, pk=key_id))
-    messages.success(request, f"The key {key.description} is deleted.")
+    messages.success(request, f"The key {key} is deleted.")
     return redirect("login_keys")
 
 

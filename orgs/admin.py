@@ -296,7 +296,7 @@ class ApiKeyAdmin(OpensOrganizations, ShowsOnce, SavedByService, SoftlyDeleted):
         """Whether it opens anything."""
         if key.deleted_at:
             return badge("deleted")
-        return badge("expired", "warning") if key.has_ended else badge("live", "success")
+        return badge("expired", "warning") if key.is_expired else badge("live", "success")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """With whom it belongs to."""

@@ -252,6 +252,10 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The one that a rotation has made in its place.
+    replaced_by = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, editable=False, related_name="replaces"
+    )
 
     objects = KeyQuerySet.as_manager()
 
@@ -274,8 +278,8 @@ class ApiKey(models.Model):
         return f"{self.prefix}{'*' * 8}"
 
     @property
-    def has_ended(self) -> bool:
-        """Whether its time is over; a deleted one has ended whatever its time."""
+    def is_expired(self) -> bool:
+        """Whether its time is over."""
         return bool(self.expires_at and self.expires_at <= timezone.now())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 
@@ -24,11 +24,8 @@ class KeyQuerySet(LiveQuerySet):
     """API keys by whether another one has taken their place."""
 
     def unreplaced(self) -> Self:
-        """Those without a newer one of the same name and member, as a rotation makes it."""
-        newer = self.model._default_manager.live().filter(
-            member=OuterRef("member"), description=OuterRef("description"), pk__gt=OuterRef("pk")
-        )
-        return self.exclude(Exists(newer))
+        """Those that no rotation has put another one in the place of."""
+        return self.filter(replaced_by=None)
 
 
 class MembershipQuerySet(LiveQuerySet):

@@ -128,41 +128,40 @@ def delete_key(*, key: ApiKey, held: Collection[str] | None = None) -> ApiKey:
 
 @transaction.atomic
 def rotate_key(
-    *, key: ApiKey, grace: timedelta, seen: int, by: Membership | None = None
+    *, key: ApiKey, grace: timedelta, by: Membership | None = None
 ) -> tuple[ApiKey, str]:
     """Another key in the place of this one and its secret, which is shown this once.
 
     It is the same member's, has the same name and limits, and lasts for as long as this one was
-    made for. This one ends after `grace`, or when it would have ended, if that is earlier. `seen`
-    is the newest key that there was when somebody was asked: a second press makes no second one.
+    made for. This one ends after `grace`, or when it would have ended, if that is earlier. A key
+    is rotated once: a second press makes no second one.
     People rotate keys of their own; without `by` an operator rotates anybody's.
     """
     member = lock_member(key.member)
-    if ApiKey.objects.filter(member=member, description=key.description, pk__gt=seen).exists():
-        raise ConflictError(
-            "A key of this name was made meanwhile, and so nothing was done. If its secret is "
-            "lost, rotate that one.",
-            code="KEY_ROTATED",
-        )
     key.refresh_from_db(from_queryset=ApiKey.objects.select_for_update(no_key=True))
     check_rotation(key=key, by=by)
     limits = Limits(key.permissions, key.variants)
-    made = _store_key(member, key.description, find_next_end(key), limits)
-    if grace:
-        ends_at = Least("expires_at", Now() + grace)
-        ApiKey.objects.filter(pk=key.pk).update(expires_at=ends_at)
-        key.refresh_from_db()
-    else:
-        delete_key(key=key)
-    return made
+    made, material = _store_key(member, key.description, find_next_end(key), limits)
+    over = {"expires_at": Least("expires_at", Now() + grace)} if grace else {"deleted_at": Now()}
+    ApiKey.objects.filter(pk=key.pk).update(replaced_by=made, **over)
+    key.refresh_from_db()
+    return made, material
 
 
 def check_rotation(*, key: ApiKey, by: Membership | None) -> None:
-    """Refuse that a member rotates a key of somebody else, and anybody one that has ended."""
+    """Refuse that a member rotates a key of somebody else, and anybody one that has ended, or that
+    another one is in the place of already.
+    """
     if by is not None and key.member_id != by.pk:
         message = f"It is a key of {key.member.user}: people rotate keys of their own only."
         raise ForbiddenError(message, code="NOT_YOUR_KEY")
-    if key.deleted_at or key.has_ended:
+    if key.replaced_by_id:
+        message = (
+            "Another key is in the place of this one already, and so nothing was done. If its "
+            "secret is lost, rotate that one."
+        )
+        raise ConflictError(message, code="KEY_ROTATED")
+    if key.deleted_at or key.is_expired:
         raise ConflictError("This key has ended: make another one.", code="KEY_ENDED")
 
 

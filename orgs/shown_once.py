@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +23,7 @@ INSTEAD_OF_DIALOG = {
 class Secret:
     """What is shown, what it is, and what it is good for."""
 
-    material: str
+    material: str = field(repr=False)
     title: str
     note: str
 

@@ -16,6 +16,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 
@@ -33,6 +34,7 @@ DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 # What is slower is a fault of its own.
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 # A browser says it only on its console, in words of its own.
 TELL_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>

@@ -45,7 +45,11 @@ def main() -> None:
     with demo.running() as there, chromium.running() as browser:
         demo.let_a_day_pass(there)
         # What is done on some pages is seen on others: those are taken first.
-        for shots in (list_pages(there), list_acts()):
+        all_shots = (list_pages(there), list_acts())
+        known = {shot.name for shots in all_shots for shot in shots}
+        for name in set(only or ()) - known:
+            parser.error(f"There is no page {name!r}: {', '.join(sorted(known))}")
+        for shots in all_shots:
             chosen = [shot for shot in shots if only is None or shot.name in only]
             for scheme, device in product(SCHEMES, DEVICES):
                 take_all(browser, there, chosen, scheme, device)

@@ -1,10 +1,10 @@
-"""Every table of the admin, its form and a row: with a screen reader, and in any light."""
+"""Every table of the admin, its form, a row: with a screen reader, in any light, on a phone."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.browser import axe, tour
+from tests.browser import everybody, tour
 from tests.browser.conftest import Visiting
 
 MODELS = tour.list_tables()
@@ -18,14 +18,14 @@ FORMS = """
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_table_and_its_forms_can_be_used_by_everybody(visit: Visiting, model: str):
-    one = visit()
+def test_a_table_and_its_forms_can_be_used_by_everybody(look: Visiting, model: str):
+    one = look()
     found = {}
     page = one.go(MODELS[model])
     for path in ["", *page.evaluate(FORMS, arg=MODELS[model])]:
         if path:
             one.go(path)
-        found[page.url] = axe.find_faults(page)
+        found[page.url] = everybody.find_faults(one)
 
     told = [f"{url}\n  {fault}" for url, faults in found.items() for fault in faults]
     assert not told, "\n".join(told)

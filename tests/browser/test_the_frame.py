@@ -10,9 +10,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visiting
-from tests.browser.demo import Demo
+from tests.browser.demo import Demo, send
 
 DARK = re.compile(r"\bdark\b")
+
+
+def begin_action(console: Demo) -> str:
+    """The path of an action that waits for its settlement, and is asked for every two seconds: one
+    that has not moved for a minute is not.
+    """
+    record = send(console.acme, "ledger.book", {"customer": "C-1", "amount": 1})
+    return f"/admin/records/{record}/"
 
 
 def test_an_operator_signs_in_and_sees_the_first_page(visit: Visiting):
@@ -91,7 +99,7 @@ def test_times_are_of_the_viewers_zone_and_exact_on_hover(visit: Visiting, path:
 def test_a_page_that_looks_for_news_leads_to_the_login_when_the_session_is_over(
     console: Demo, visit: Visiting
 ):
-    page = visit().go(f"/admin/records/{console.records['ack_wait']}/")
+    page = visit().go(begin_action(console))
     page.context.clear_cookies()
 
     page.wait_for_url("**/accounts/login/**")
@@ -104,7 +112,7 @@ def test_a_page_that_looks_for_news_which_are_out_of_reach_by_now_is_loaded_anew
 ):
     one = visit()
     one.watch.expected = {status}
-    page = one.go(f"/admin/records/{console.records['ack_wait']}/")
+    page = one.go(begin_action(console))
     page.route("**/timeline*", lambda route: route.fulfill(status=status), times=1)
 
     with page.expect_navigation():
@@ -117,7 +125,7 @@ def test_a_page_that_looks_for_news_which_are_out_of_reach_by_now_is_loaded_anew
 def test_a_page_that_nobody_sees_asks_for_no_news(
     console: Demo, visit: Visiting, *, is_hidden: bool
 ):
-    page = visit().go(f"/admin/records/{console.records['ack_wait']}/")
+    page = visit().go(begin_action(console))
     page.evaluate(
         "is => Object.defineProperty(document, 'hidden', {get: () => is, configurable: true})",
         is_hidden,
@@ -138,7 +146,7 @@ def test_what_a_page_asks_for_by_itself_is_told_apart_from_what_a_person_does(
 ):
     one = visit()
     with one.page.expect_request("**/timeline*") as asked:
-        one.go(f"/admin/records/{console.records['ack_wait']}/")
+        one.go(begin_action(console))
 
     assert asked.value.headers["x-waybill-poll"] == "1"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from django.contrib.auth.hashers import make_password
@@ -136,10 +136,11 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(boss, browser, set
     settings.ACCOUNT_RATE_LIMITS = False
     User.objects.update(password=make_password(PASSWORD))
 
+    # Of the processor: hashing is what tells them apart, and others who work here do not count.
     def seconds(email):
-        began = perf_counter()
+        began = thread_time()
         browser.log_in(email, WRONG)
-        return perf_counter() - began
+        return thread_time() - began
 
     known = min(seconds(boss.email) for _ in range(3))
     unknown = min(seconds("nobody@example.com") for _ in range(3))

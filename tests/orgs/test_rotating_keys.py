@@ -16,7 +16,7 @@ from config.errors import ConflictError, ForbiddenError
 from console import attention
 from orgs.auth import find_caller
 from orgs.models import ApiKey, AuditEntry
-from orgs.services import Limits, create_key
+from orgs.services import Limits, create_key, delete_key
 from orgs.viewers import Viewer
 from tests import factories
 from tests.dispatch.concurrency import at_once
@@ -32,7 +32,7 @@ def make_key(org, **fields):
 
 
 def rotate(key, grace=DAY, **more):
-    return services.rotate_key(key=key, grace=grace, **{"seen": key.pk} | more)
+    return services.rotate_key(key=key, grace=grace, **more)
 
 
 def url(key, page="rotate"):
@@ -129,18 +129,38 @@ def test_a_second_press_makes_no_second_key(acme, grace, expires):
     key = make_key(acme, expires_at=expires and timezone.now() + expires)
     rotate(key, grace)
 
-    with pytest.raises(ConflictError, match="made meanwhile"):
+    with pytest.raises(ConflictError, match="in the place of this one already"):
         rotate(ApiKey.objects.get(pk=key.pk), grace)
 
     assert ApiKey.objects.count() == 2
 
 
-def test_a_key_can_be_rotated_once_more_by_who_knows_of_the_other(key):
-    first, _ = rotate(key)
+def test_the_one_in_its_place_is_rotated_and_lasts_as_long_as_the_first(acme):
+    key = make_key(acme, expires_at=timezone.now() + 30 * DAY)
+    first, _ = rotate(key, HOUR)
 
-    second, _ = rotate(key, seen=first.pk)
+    second, _ = rotate(first, HOUR)
 
-    assert second.pk > first.pk
+    assert is_about(second.expires_at, timezone.now() + 30 * DAY)
+    assert (key.replaced_by, first.replaced_by, second.replaced_by) == (first, second, None)
+
+
+def test_a_key_is_rotated_once_also_when_the_other_one_is_gone(key):
+    made, _ = rotate(key)
+    delete_key(key=made)
+
+    with pytest.raises(ConflictError, match="in the place of this one already"):
+        rotate(key)
+
+
+def test_a_key_of_the_same_name_is_not_in_its_place(acme, key):
+    another = make_key(acme, member=key.member, description=key.description)
+
+    rotate(key)
+
+    assert ApiKey.objects.count() == 3
+    another.refresh_from_db()
+    assert (another.expires_at, another.replaced_by) == (None, None)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -181,7 +201,7 @@ def test_people_rotate_keys_of_their_own_only(acme, key):
 
 
 def test_a_rotation_is_audited_with_what_was_before(admin_client, admin_user, key):
-    admin_client.post(url(key), {"grace": 3600, "seen": key.pk})
+    admin_client.post(url(key), {"grace": 3600})
 
     made = ApiKey.objects.latest("pk")
     told = AuditEntry.objects.filter(kind="api key", actor=str(admin_user)).order_by("id")
@@ -189,7 +209,8 @@ def test_a_rotation_is_audited_with_what_was_before(admin_client, admin_user, ke
     assert (created.event, created.row_id) == ("created", str(made.pk))
     assert created.after["description"] == "billing"
     assert (shortened.event, shortened.row_id) == ("updated", str(key.pk))
-    assert shortened.before == {"expires_at": None}
+    assert shortened.before == {"expires_at": None, "replaced_by_id": None}
+    assert shortened.after["replaced_by_id"] == made.pk
     assert shortened.after["expires_at"] is not None
     assert str(key) in LogEntry.objects.get(object_id=str(made.pk)).change_message
 
@@ -228,7 +249,7 @@ def test_the_page_says_when_both_end_and_what_a_device_may(admin_client, acme):
 
 
 def test_the_secret_stands_there_once(admin_client, key):
-    answer = admin_client.post(url(key), {"grace": 86_400, "seen": key.pk})
+    answer = admin_client.post(url(key), {"grace": 86_400})
 
     (secret,) = re.findall(r'<code id="secret"[^>]*>(api_[^<]+)</code>', answer.text)
     key.refresh_from_db()
@@ -238,19 +259,19 @@ def test_the_secret_stands_there_once(admin_client, key):
     made = find_caller(secret).key_id
     assert secret not in admin_client.get(url(ApiKey.objects.get(pk=made), "change")).text
 
-    again = admin_client.post(url(key), {"grace": 86_400, "seen": key.pk})
+    again = admin_client.post(url(key), {"grace": 86_400})
     assert again.status_code == 409
-    assert "made meanwhile" in again.text
+    assert "in the place of this one already" in again.text
     assert ApiKey.objects.count() == 2
 
 
 def test_one_that_ends_now_is_said_to_have_ended(admin_client, key):
-    answer = admin_client.post(url(key), {"grace": 0, "seen": key.pk})
+    answer = admin_client.post(url(key), {"grace": 0})
 
     assert f"{key.masked}, has ended." in answer.text
 
 
-@pytest.mark.parametrize("posted", [{}, {"grace": 5}, {"grace": "x", "seen": "y"}, {"seen": 1}])
+@pytest.mark.parametrize("posted", [{}, {"grace": 5}, {"grace": "x"}, {"grace": "3601"}])
 def test_what_nobody_was_offered_rotates_nothing(admin_client, key, posted):
     assert admin_client.post(url(key), posted).status_code == 200
 
@@ -272,9 +293,9 @@ def test_a_member_rotates_their_own_key_and_nobody_elses(client, come, key):
     member = come("admin")
     mine = make_key(member.org, member=member, description="laptop")
 
-    answer = client.post(url(mine), {"grace": 3600, "seen": mine.pk})
+    answer = client.post(url(mine), {"grace": 3600})
     assert re.search("api_[0-9a-f]{40}", answer.text)
-    refused = client.post(url(key), {"grace": 3600, "seen": key.pk})
+    refused = client.post(url(key), {"grace": 3600})
 
     assert refused.status_code == 403
     assert "people rotate keys of their own only" in refused.text
@@ -303,7 +324,7 @@ def test_who_makes_no_keys_rotates_none(client, come, permission):
     member = come(permission)
     mine = make_key(member.org, member=member)
 
-    for answer in (client.get(url(mine)), client.post(url(mine), {"grace": 0, "seen": mine.pk})):
+    for answer in (client.get(url(mine)), client.post(url(mine), {"grace": 0})):
         assert answer.status_code == 403
     assert ApiKey.objects.count() == 1
 
@@ -318,7 +339,7 @@ def test_staff_who_are_no_superusers_rotate_none(client, key):
     assert client.get(url(key, "change")).status_code == 200
     assert url(key) not in client.get(url(key, "change")).text
     assert url(key) not in client.get(LIST).text
-    assert client.post(url(key), {"grace": 0, "seen": key.pk}).status_code == 403
+    assert client.post(url(key), {"grace": 0}).status_code == 403
 
 
 def test_another_organizations_key_is_not_there(client, come, globex):
@@ -326,14 +347,14 @@ def test_another_organizations_key_is_not_there(client, come, globex):
     theirs = make_key(globex)
 
     assert client.get(url(theirs)).status_code == 404
-    assert client.post(url(theirs), {"grace": 0, "seen": theirs.pk}).status_code == 404
+    assert client.post(url(theirs), {"grace": 0}).status_code == 404
     assert ApiKey.objects.count() == 1
 
 
 def test_a_key_that_another_one_has_replaced_needs_nobody(acme, key, admin_user):
-    lone = make_key(acme, description="lone", expires_at=timezone.now() + DAY)
+    make_key(acme, description="lone", expires_at=timezone.now() + DAY)
 
-    rotate(key, seen=lone.pk)
+    rotate(key)
 
     assert key.expires_at is not None
     needs = attention.find(Viewer(admin_user), failed=0, window="")

@@ -3,24 +3,48 @@
 "use strict";
 {
   const TOLD_MS = 2500;
+  const labels = new WeakMap();
+  const timers = new WeakMap();
+
+  /* What a button says for a while, is said to who does not see it as well. */
+  function tell(button, text) {
+    if (!labels.has(button)) labels.set(button, button.textContent);
+    button.textContent = text;
+    let heard = document.getElementById("copying-told");
+    if (!heard) {
+      heard = document.createElement("div");
+      heard.id = "copying-told";
+      heard.setAttribute("role", "status");
+      Object.assign(heard.style, {
+        clipPath: "inset(50%)", height: "1px", overflow: "hidden", position: "absolute", width: "1px",
+      });
+      button.after(heard);
+    }
+    heard.textContent = text;
+    clearTimeout(timers.get(button));
+    timers.set(button, setTimeout(() => { button.textContent = labels.get(button); }, TOLD_MS));
+  }
 
   function mark(named) {
-    if (named.select) named.select();
-    else window.getSelection().selectAllChildren(named);
+    if (named.select) {
+      named.focus();
+      named.select();
+    } else {
+      window.getSelection().selectAllChildren(named);
+    }
   }
 
   async function copy(button) {
     const named = button.dataset.copy.startsWith("#") && document.querySelector(button.dataset.copy);
-    const label = button.textContent;
+    const text = named ? (named.value ?? named.textContent).trim() : button.dataset.copy;
     /* Without TLS, or where it is forbidden, a script has no clipboard: it is marked. */
     try {
-      await navigator.clipboard.writeText(named ? (named.value ?? named.textContent).trim() : button.dataset.copy);
-      button.textContent = "Copied";
+      await navigator.clipboard.writeText(text);
+      tell(button, "Copied");
     } catch {
       if (named) mark(named);
-      button.textContent = named ? "Marked: press Ctrl+C" : "This browser does not copy";
+      tell(button, named ? "Marked: press Ctrl+C" : "This browser does not copy");
     }
-    setTimeout(() => { button.textContent = label; }, TOLD_MS);
   }
 
   document.addEventListener("click", (event) => {
