@@ -17,11 +17,11 @@ from agents.protocol import Message, ProtocolError
 from config.addresses import client_address
 from config.api import is_read_only
 from config.errors import DomainError
-from orgs import permissions
 from orgs.audit import acting
 from orgs.audit.acting import Via
 from orgs.auth import Caller, find_caller
 from orgs.models import Organization
+from orgs.permissions import HAND_IN, NEEDED
 from runtime import bodies
 
 logger = logging.getLogger(__name__)
@@ -100,11 +100,10 @@ def find_agent(request: HttpRequest, slug: str) -> Caller:
 
 def check_permission(caller: Caller) -> None:
     """Refuse whoever may not hand actions in, which is what tools do."""
-    needed = permissions.NEEDED["POST /v1/ingress"]
     if caller.variants is not None:
         text = "This key hands in actions of its variants by ingress, and nothing else."
-    elif needed and not permissions.allows(caller.permissions, needed):
-        text = f"This needs the permission {needed.value!r}."
+    elif not caller.may(HAND_IN):
+        text = f"This needs the permission '{NEEDED[HAND_IN]}'."
     else:
         return
     raise ProtocolError(protocol.INVALID_REQUEST, text, status=403)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from console import attention, charts
 from console.charts import Chart, Spark, tell_share
-from console.health import READS, Health, judge, make_series
+from console.health import Health, judge, make_series
 from console.pages import Question, fragment, page, read_text
 from console.trials import TrialForm
 from destinations import kinds, soundings
@@ -26,6 +26,7 @@ from dispatch.gauges import Gauge
 from dispatch.models import Lane
 from operations import lane_samples
 from operations.models import LaneSample
+from orgs.permissions import READ_DESTINATION
 from orgs.viewers import Viewer, viewer_of
 
 _DESTINATION = "/v1/orgs/{org_id}/destinations/{id}"
@@ -57,7 +58,7 @@ def show_now(request: HttpRequest, destination_id: int) -> Mapping[str, Any]:
 def look_at(request: HttpRequest, destination_id: int) -> dict[str, Any]:
     """What the page of a destination tells."""
     viewer = viewer_of(request)
-    destination = find(viewer, destination_id, READS)
+    destination = find(viewer, destination_id, READ_DESTINATION)
     window = request.GET.get("window", "")
     window = window if window in WINDOWS else "hours"
     all_steps = soundings.read([destination.pk], WINDOWS["days"][1])[destination.pk]

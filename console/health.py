@@ -16,9 +16,9 @@ from console.pages import page, read_text
 from destinations import kinds, soundings
 from destinations.models import Destination
 from destinations.soundings import LISTED, Step
+from orgs.permissions import READ_DESTINATION
 from orgs.viewers import Viewer, viewer_of
 
-READS = "GET /v1/orgs/{org_id}/destinations/{id}"
 HOUR = timedelta(hours=1)
 # A destination is failing where more than this share of its answers are.
 FAILING_SHARE = 0.1
@@ -87,7 +87,7 @@ class Health:
 def list_health(request: HttpRequest) -> Mapping[str, Any]:
     """A page of destinations, those that fail most, or those that are paused."""
     viewer = viewer_of(request)
-    viewer.require(READS)
+    viewer.require(READ_DESTINATION)
     show = request.GET.get("show", "all")
     show = show if show in SHOWN else "all"
     query = read_text(request.GET, "q")

@@ -16,9 +16,8 @@ from dispatch.gauges import LATE_SECONDS
 from dispatch.models import ActionRecord
 from operations import measures, worst
 from operations.measures import WINDOWS, Course
+from orgs.permissions import LIST_RECORDS
 from orgs.viewers import viewer_of
-
-READS = "GET /v1/orgs/{org_id}/actions/records"
 
 
 @page("console/home.html", title="Home")
@@ -38,7 +37,7 @@ def _look(request: HttpRequest) -> dict[str, Any]:
     window = WINDOWS.get(request.GET.get("window", ""), WINDOWS["hour"])
     address = f"{reverse('console:home_now')}?window={window.name}"
     context = {"windows": WINDOWS.values(), "window": window, "address": address}
-    if not viewer.may(READS):
+    if not viewer.may(LIST_RECORDS):
         return {**context, "refused": True}
     org_id = viewer.org_id
     course = measures.read(org_id, window)

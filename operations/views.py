@@ -74,7 +74,7 @@ class BulkOperationsView(OrgView):
             org_id=org_id,
             kind=body["kind"],
             filter=body["filter"],
-            terms=serializers.read_terms(body, may_approve=self.may(permissions.APPROVE)),
+            terms=serializers.read_terms(body, may_approve=self.caller.may(permissions.APPROVE)),
             actor=str(self.caller),
         )
         return reply(serializers.show_operation(started))

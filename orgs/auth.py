@@ -53,6 +53,11 @@ class Caller:
     def __str__(self) -> str:
         return f"key {self.key_id}"
 
+    def may(self, operation: str) -> bool:
+        """Whether its permissions include what the table says that the operation needs."""
+        needed = permissions.NEEDED[operation]
+        return needed is None or permissions.allows(self.permissions, needed)
+
     def as_actor(self, request: HttpRequest | Request, via: str) -> Actor:
         """The caller, as the audit shows them."""
         return Actor(

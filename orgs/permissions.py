@@ -33,11 +33,15 @@ ANY_KEY = None
 _ORG = "/v1/orgs/{org_id}"
 _DEFINITIONS = f"{_ORG}/actions/definitions"
 _RECORDS = f"{_ORG}/actions/records"
-APPROVE = f"POST {_RECORDS}/{{id}}/approve"
 _BULK = f"{_ORG}/actions/bulk"
 _DESTINATIONS = f"{_ORG}/destinations"
 _REVISIONS = f"{_ORG}/config/revisions"
 _GATEWAY = "/api/v1/gateway/actions"
+# What others ask for by name.
+HAND_IN = "POST /v1/ingress"
+LIST_RECORDS = f"GET {_RECORDS}"
+APPROVE = f"POST {_RECORDS}/{{id}}/approve"
+READ_DESTINATION = f"GET {_DESTINATIONS}/{{id}}"
 NEEDED: dict[str, Permission | None] = {
     # The person behind the key, and organizations.
     "GET /v1/self": ANY_KEY,
@@ -97,7 +101,7 @@ NEEDED: dict[str, Permission | None] = {
     # Where it goes.
     f"GET {_DESTINATIONS}": VIEWER,
     f"PUT {_DESTINATIONS}": EDITOR,
-    f"GET {_DESTINATIONS}/{{id}}": VIEWER,
+    READ_DESTINATION: VIEWER,
     f"POST {_DESTINATIONS}/{{id}}": EDITOR,
     f"DELETE {_DESTINATIONS}/{{id}}": EDITOR,
     f"POST {_DESTINATIONS}/{{id}}/test": EDITOR,
@@ -113,7 +117,7 @@ NEEDED: dict[str, Permission | None] = {
     f"POST {_ORG}/signing-keys/{{id}}/rotate": EDITOR,
     f"DELETE {_ORG}/signing-keys/{{id}}": EDITOR,
     # The work itself.
-    f"GET {_RECORDS}": VIEWER,
+    LIST_RECORDS: VIEWER,
     f"GET {_RECORDS}/{{id}}": VIEWER,
     f"POST {_RECORDS}/{{id}}/replay": OPERATOR,
     f"POST {_RECORDS}/{{id}}/cancel": OPERATOR,
@@ -138,7 +142,7 @@ NEEDED: dict[str, Permission | None] = {
     f"PUT {_GATEWAY}/{{name}}": EDITOR,
     f"DELETE {_GATEWAY}/{{name}}": EDITOR,
     f"POST {_GATEWAY}/{{name}}/execute": OPERATOR,
-    "POST /v1/ingress": OPERATOR,
+    HAND_IN: OPERATOR,
     "POST /v1/ingress/{variant}": OPERATOR,
     "POST /v1/batch": OPERATOR,
     "POST /v1/ack": OPERATOR,
@@ -156,7 +160,7 @@ OF_THE_PERSON = {
     f"DELETE {_ORG}/members/self",
 }
 # All that a key may do that is bound to variants.
-HANDING_IN = {"POST /v1/ingress", "POST /v1/ingress/{variant}", "POST /v1/batch"}
+HANDING_IN = {HAND_IN, "POST /v1/ingress/{variant}", "POST /v1/batch"}
 IS_BOUND = "This key hands in actions of its variants, and nothing else."
 
 

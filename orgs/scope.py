@@ -75,15 +75,10 @@ class CallerView(ApiView):
         needed = permissions.NEEDED[operation]
         if self.caller.variants is not None and operation not in permissions.HANDING_IN:
             self.deny(permissions.IS_BOUND)
-        if needed and not self.may(operation):
+        if needed and not self.caller.may(operation):
             self.deny(f"This needs the permission {needed.value!r}.")
         if self.caller.is_limited and operation in permissions.OF_THE_PERSON:
             self.deny("This acts for the person behind the key: it needs one without limits.")
-
-    def may(self, operation: str) -> bool:
-        """Whether the caller's permissions include what the table says that the operation needs."""
-        needed = permissions.NEEDED[operation]
-        return needed is None or permissions.allows(self.caller.permissions, needed)
 
     def memberships(self) -> QuerySet[Membership]:
         """Those of the person behind the key; with limits, that in its organization only."""

@@ -27,7 +27,6 @@ DELETE = f"DELETE {_DEFINITIONS}/{{id}}"
 LINK = f"PUT {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}"
 UNLINK = f"DELETE {_DEFINITIONS}/{{id}}/destinations/{{destination_id}}"
 CHECK = f"POST {_DEFINITIONS}/check"
-HAND_IN = "POST /v1/ingress"
 # As the API has them; moments are read already.
 _TEXTS = ("description", *services.POLICY)
 _SAID = validation.compile_schema(

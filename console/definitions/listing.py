@@ -11,10 +11,11 @@ from django.urls import reverse
 
 from actions import browsing
 from actions.browsing import Name, Variant
-from console.definitions.found import HAND_IN, LIST, PUBLISH
+from console.definitions.found import LIST, PUBLISH
 from console.pages import page, read_text
 from dispatch import sightings
 from orgs.models import Organization
+from orgs.permissions import HAND_IN
 from orgs.viewers import viewer_of
 from orgs.windows import is_row_id
 

@@ -15,7 +15,6 @@ from config.errors import DomainError
 from console.definitions.found import (
     CHANGE,
     DELETE,
-    HAND_IN,
     LINK,
     PUBLISH,
     READ,
@@ -28,6 +27,7 @@ from destinations.models import Destination
 from dispatch import sightings
 from dispatch.models import Sender
 from operations import usage
+from orgs.permissions import HAND_IN
 
 DAYS = 30
 MOST_SENDERS = 20

@@ -11,9 +11,9 @@ from console.records import searching
 from console.records.searching import Search
 from dispatch import searches
 from dispatch.searches import Place
+from orgs.permissions import LIST_RECORDS
 from orgs.viewers import viewer_of
 
-LIST = "GET /v1/orgs/{org_id}/actions/records"
 # Name, label, type and an example.
 FIELDS = (
     ("variant", "Variant or alias", "", "send_email"),
@@ -28,7 +28,7 @@ FIELDS = (
 def list_records(request: HttpRequest) -> dict[str, Any]:
     """A page of the actions that match a search, newest first."""
     viewer = viewer_of(request)
-    viewer.require(LIST)
+    viewer.require(LIST_RECORDS)
     search = searching.read(request.GET, viewer)
     found = searches.find_page(viewer.org_id, search.filter, search.place)
     return {

@@ -13,16 +13,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config.errors import ConflictError
-from console import health
 from console.pages import fragment, page
 from console.records.deciding import find_decisions
 from destinations.attempts import Request
 from dispatch import sendings, timelines
 from dispatch.models import ActionPayload, ActionRecord, Status
 from dispatch.retries import MAX_FAILURES
+from orgs.permissions import LIST_RECORDS, READ_DESTINATION
 from orgs.viewers import Viewer, viewer_of
 
-LOOK = "GET /v1/orgs/{org_id}/actions/records"
 AUDIT = "GET /v1/orgs/{org_id}/audit"
 SHOWN_CHARACTERS = 100_000
 # What has moved within this is looked at often.
@@ -44,7 +43,7 @@ def find_record(viewer: Viewer, record_id: int) -> ActionRecord:
 def show_record(request: HttpRequest, record_id: int) -> dict[str, Any]:
     """All of one action."""
     viewer = viewer_of(request)
-    viewer.require(LOOK)
+    viewer.require(LIST_RECORDS)
     record = find_record(viewer, record_id)
     payload = ActionPayload.objects.filter(pk=record.pk).defer("answers").first()
     return {
@@ -63,7 +62,7 @@ def show_record(request: HttpRequest, record_id: int) -> dict[str, Any]:
 def show_timeline(request: HttpRequest, record_id: int) -> dict[str, Any]:
     """What happened to an action and where it stands; it is asked for anew until it is over."""
     viewer = viewer_of(request)
-    viewer.require(LOOK)
+    viewer.require(LIST_RECORDS)
     return _show_state(viewer, find_record(viewer, record_id))
 
 
@@ -92,7 +91,7 @@ def _find_pause(record: ActionRecord) -> int:
 def download(request: HttpRequest, record_id: int, part: str) -> HttpResponse:
     """All of what was handed in, or of what came back, as it is stored."""
     viewer = viewer_of(request)
-    viewer.require(LOOK)
+    viewer.require(LIST_RECORDS)
     record = find_record(viewer, record_id)
     texts = ActionPayload.objects.filter(pk=record.pk).values_list(part, flat=True)
     text = texts.first() if part in PARTS else None
@@ -126,7 +125,7 @@ class Text:
 def show_sent(request: HttpRequest, record_id: int, number: int) -> dict[str, Any]:
     """What the attempt of that number, from 0, has sent."""
     viewer = viewer_of(request)
-    viewer.require(LOOK)
+    viewer.require(LIST_RECORDS)
     record = find_record(viewer, record_id)
     at = timelines.find_sent(record, number)
     if at is None:
@@ -142,7 +141,7 @@ def _show_sending(
     viewer: Viewer, record: ActionRecord, payload: bytes, show: Show = sendings.show_request
 ) -> dict[str, Any]:
     """What is sent, or why nothing is shown."""
-    if not viewer.may(health.READS):
+    if not viewer.may(READ_DESTINATION):
         return {"why_not": "You may not look at its destination."}
     try:
         request = show(record, payload)

@@ -13,14 +13,14 @@ from actions.consumers import offers
 from actions.models import ActionDefinition
 from config import strictjson
 from config.errors import DomainError
-from console import health
-from console.definitions.found import HAND_IN, find
+from console.definitions.found import find
 from console.pages import fragment, page
 from console.trying import orders, plans
 from console.trying.orders import Wanted
 from console.ways import drafts
 from console.ways.payloads import PayloadWay
 from dispatch import idempotency, intake, serializers
+from orgs.permissions import HAND_IN, READ_DESTINATION
 from orgs.viewers import viewer_of
 
 SECONDS_FOR_AN_EXAMPLE = 3
@@ -66,7 +66,7 @@ def plan(request: HttpRequest, definition_id: int) -> dict[str, Any]:
     viewer = viewer_of(request)
     viewer.require(HAND_IN)
     definition = find(request, definition_id).definition
-    looks = viewer.may(health.READS)
+    looks = viewer.may(READ_DESTINATION)
     try:
         return {"plan": plans.make(orders.read(request, definition), shows_request=looks)}
     except DomainError as error:
