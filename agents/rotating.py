@@ -73,9 +73,8 @@ def rotate(
 ) -> Rotation:
     """Rotate a key where the form says how; `by` is who does, None an operator."""
     form = form_class(request.POST or None)
-    refusal = find_refusal(key, by)
     if request.method != "POST" or not form.is_valid():
-        return Rotation(key, form, refusal)
+        return Rotation(key, form, find_refusal(key, by))
     try:
         made, material = services.rotate_key(key=key, by=by, **form.cleaned_data)
     except DomainError as error:

@@ -74,7 +74,7 @@ def _find_paused(viewer: Viewer) -> Iterator[Need]:
 
 def _find_expiring(viewer: Viewer) -> Iterator[Need]:
     until = timezone.now() + EXPIRES_WITHIN
-    credentials, keys = Credential.objects.live(), ApiKey.objects.unreplaced().live()
+    credentials, keys = Credential.objects.live(), ApiKey.objects.live().filter(replaced_by=None)
     for kind, live, operation, label, page in (
         ("credential", credentials, f"GET {_ORG}/credentials", "label", "destinations_credential"),
         ("API key", keys, f"GET {_ORG}/keys", "description", "orgs_apikey"),

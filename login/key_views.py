@@ -17,7 +17,7 @@ from config.errors import NotFoundError
 from login.forms import KeyForm
 from orgs import services
 from orgs.models import ApiKey, Membership
-from orgs.querysets import KeyQuerySet
+from orgs.querysets import LiveQuerySet
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def show_made(request: HttpRequest, made: MadeKey) -> HttpResponse:
     return render(request, "account/keys.html", context)
 
 
-def find_own_keys(user_id: Any) -> KeyQuerySet:
+def find_own_keys(user_id: Any) -> LiveQuerySet:
     """The keys of somebody that are not deleted, in organizations where they are a member."""
-    keys: KeyQuerySet = ApiKey.objects.live().filter(member__in=find_memberships(user_id))
+    keys: LiveQuerySet = ApiKey.objects.live().filter(member__in=find_memberships(user_id))
     return keys
 
 

@@ -21,7 +21,8 @@ from config.openapi import page_of
 from config.parsing import read_timestamp
 from orgs import audit_schemas as schemas
 from orgs.audit.acting import Via
-from orgs.models import AuditEntry, AuditQuerySet
+from orgs.models import AuditEntry
+from orgs.querysets import AuditQuerySet
 from orgs.scope import OrgView
 from runtime import slots
 from runtime.seats import Seats

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Self
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -13,7 +13,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from orgs.audit.acting import Via
-from orgs.querysets import InviteQuerySet, KeyQuerySet, LiveQuerySet, MembershipQuerySet
+from orgs.querysets import (
+    AuditQuerySet,
+    InviteQuerySet,
+    LiveQuerySet,
+    MembershipQuerySet,
+    SigningKeyQuerySet,
+)
 
 # The longest that anything is kept.
 MOST_DAYS = 3_650
@@ -257,7 +263,7 @@ class ApiKey(models.Model):
         "self", models.PROTECT, null=True, blank=True, editable=False, related_name="replaces"
     )
 
-    objects = KeyQuerySet.as_manager()
+    objects = LiveQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)
@@ -281,14 +287,6 @@ class ApiKey(models.Model):
     def is_expired(self) -> bool:
         """Whether its time is over."""
         return bool(self.expires_at and self.expires_at <= timezone.now())
-
-
-class AuditQuerySet(models.QuerySet["AuditEntry"]):
-    """Reading the audit."""
-
-    def of_org(self, org_id: int) -> Self:
-        """What was changed in the organization."""
-        return self.filter(org_id=org_id)
 
 
 _LATEST = (models.F("at").desc(), models.F("id").desc())
@@ -354,19 +352,6 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.row_id} {self.event}"
-
-
-class SigningKeyQuerySet(LiveQuerySet):
-    """Reads of signing keys."""
-
-    def signing_gateway(self, org_id: int) -> SigningKey | None:
-        """The one that signs what goes to the organization's gateway actions (`keys.SIGNER`).
-
-        It is the one that was told to last, of those whose time has come; else the oldest.
-        """
-        told = models.F("signs_gateway_from")
-        come = models.Q(signs_gateway_from=None) | models.Q(signs_gateway_from__lte=Now())
-        return self.of_org(org_id).filter(come).order_by(told.desc(nulls_last=True), "id").first()
 
 
 class SigningKey(SoftDeleted):

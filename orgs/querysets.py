@@ -20,14 +20,6 @@ class LiveQuerySet(QuerySet[Any]):
         return self.live().filter(org_id=org_id)
 
 
-class KeyQuerySet(LiveQuerySet):
-    """API keys by whether another one has taken their place."""
-
-    def unreplaced(self) -> Self:
-        """Those that no rotation has put another one in the place of."""
-        return self.filter(replaced_by=None)
-
-
 class MembershipQuerySet(LiveQuerySet):
     """Memberships by whose they are."""
 
@@ -68,3 +60,24 @@ class InviteQuerySet(LiveQuerySet):
         by_id = Q(user=user, created_at__gte=F("user__created_at"))
         mine = self.filter(by_id | Q(email=email.lower(), user=None))
         return mine.exclude(org__in=user.memberships.live().values("org"))
+
+
+class SigningKeyQuerySet(LiveQuerySet):
+    """Signing keys by what they sign."""
+
+    def signing_gateway(self, org_id: int) -> Any:
+        """The one that signs what goes to the organization's gateway actions (`keys.SIGNER`).
+
+        It is the one that was told to last, of those whose time has come; else the oldest.
+        """
+        told = F("signs_gateway_from")
+        come = Q(signs_gateway_from=None) | Q(signs_gateway_from__lte=Now())
+        return self.of_org(org_id).filter(come).order_by(told.desc(nulls_last=True), "id").first()
+
+
+class AuditQuerySet(QuerySet[Any]):
+    """Entries of the audit by where something was changed."""
+
+    def of_org(self, org_id: int) -> Self:
+        """What was changed in the organization."""
+        return self.filter(org_id=org_id)

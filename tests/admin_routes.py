@@ -10,14 +10,13 @@ from typing import Any
 from allauth.socialaccount.models import SocialAccount
 from django.contrib import admin
 from django.db.models import Model
-from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from agents.models import KeyTools
 from gateway.models import GatewayAction
 from operations.models import Chore, Usage, VersionUsage
 from orgs.models import ApiKey, CaptiveDomain, Organization, User
-from tests import factories
+from tests import factories, urlconf
 
 PREFIX = "/admin/"
 # What the console's own pages are about, where their paths have another word for it.
@@ -59,25 +58,21 @@ class Address:
 MODELS = {(model._meta.app_label, model._meta.model_name): model for model in admin.site._registry}
 
 
-def _patterns(resolver: URLResolver, path: str = "/") -> Iterator[Address]:
-    for entry in resolver.url_patterns:
-        here = path + _plain(str(entry.pattern))
-        if isinstance(entry, URLResolver):
-            yield from _patterns(entry, here)
-        elif isinstance(entry, URLPattern) and here.startswith(PREFIX) and entry.name:
-            yield Address(here, entry.name)
+def _patterns() -> Iterator[Address]:
+    for path, entry in urlconf.walk():
+        if path.startswith(PREFIX) and entry.name:
+            yield Address(_plain(path), entry.name)
 
 
-def _plain(pattern: str) -> str:
-    """A pattern as a path; the two that are regular expressions take one name each."""
-    if pattern.startswith("^(?P<"):
-        return re.sub(r"\^\(\?P<(\w+)>[^)]*\)/\$", r"{\1}/", pattern)
-    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", pattern)
+def _plain(path: str) -> str:
+    """With names in braces; the two patterns that are regular expressions take one name each."""
+    plain = re.sub(r"\^\(\?P<(\w+)>[^)]*\)/\$", r"{\1}/", path)
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", plain)
 
 
 ADDRESSES = [
     one
-    for one in _patterns(get_resolver())
+    for one in _patterns()
     if one.name not in {*OF_NOBODY, "logout"} and "(?P<url>" not in one.path
 ]
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern
 
 from actions.schemas import EXAMPLE
 from config.api import ApiView
 from config.urls import openapi_document
 from orgs import invites
 from orgs.models import AuditEntry, Organization
-from tests import factories
+from tests import factories, urlconf
 
 # The words that stand before an id in a path: `/keys/{id}`.
 ROWS = (
@@ -97,13 +97,9 @@ class Route:
         )
 
 
-def _patterns(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
-    for entry in resolver.url_patterns:
-        path = prefix + str(entry.pattern)
-        if isinstance(entry, URLResolver):
-            yield from _patterns(entry, path)
-        else:
-            yield re.sub(r"<\w+:(\w+)>", r"{\1}", path), entry
+def _patterns() -> Iterator[tuple[str, URLPattern]]:
+    for path, entry in urlconf.walk():
+        yield re.sub(r"<\w+:(\w+)>", r"{\1}", path), entry
 
 
 def _routes(paths: list[tuple[str, URLPattern]]) -> list[Route]:
@@ -115,15 +111,11 @@ def _routes(paths: list[tuple[str, URLPattern]]) -> list[Route]:
     ]
 
 
-PATHS = [(path, entry) for path, entry in _patterns(get_resolver()) if path.startswith("/v1")]
+PATHS = [(path, entry) for path, entry in _patterns() if path.startswith("/v1")]
 ROUTES = _routes(PATHS)
 # These have tokens, errors and answers of their own: `tests/gateway/test_every_route.py`.
 GATEWAY_ROUTES = _routes(
-    [
-        (path, entry)
-        for path, entry in _patterns(get_resolver())
-        if path.startswith("/api/v1/gateway")
-    ]
+    [(path, entry) for path, entry in _patterns() if path.startswith("/api/v1/gateway")]
 )
 
 

@@ -21,14 +21,19 @@ NEXT = ORDER_2 | {
 ORDERS = "/admin/records/?variant=orders.created&status=succeeded&tag=region%3Dus-east"
 
 
+def type_json(page: Page, editor: str, text: str) -> None:
+    """Into the editor of that name, instead of all that is there."""
+    page.get_by_role("textbox", name=editor).click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(text)
+
+
 def review_version(demo: Demo, visit: Visit) -> Page:
     """What the next version of a contract would change, before it is published."""
     page = visit.go(f"/admin/definitions/{demo.definitions['orders.created']}/next/")
     expect(page.get_by_text("Valid.")).to_be_visible()
     page.get_by_role("tab", name="JSON").click()
-    page.get_by_role("textbox", name="Contract as JSON").click()
-    page.keyboard.press("Control+A")
-    page.keyboard.insert_text(json.dumps(NEXT, indent=2))
+    type_json(page, "Contract as JSON", json.dumps(NEXT, indent=2))
     page.get_by_role("button", name="Review and publish").click()
     expect(page.get_by_role("button", name=re.compile("^Publish orders.created v"))).to_be_visible()
     return page

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from django.urls import URLPattern, URLResolver
 from playwright.sync_api import Page, Route, expect
 
-from config.urls import urlpatterns
+from tests import urlconf
 from tests.browser import acts, chromium, everybody, tour
 from tests.browser.chromium import Visit
 from tests.browser.conftest import Visiting
@@ -44,18 +42,10 @@ ENROLLED = {
 }
 
 
-def find_names(patterns: list[URLPattern | URLResolver], path: str = "") -> Iterator[str]:
-    """The names of all addresses below `/accounts/`."""
-    for one in patterns:
-        here = path + str(one.pattern)
-        if isinstance(one, URLResolver) and "accounts/".startswith(here[:9]):
-            yield from find_names(one.url_patterns, here)
-        elif here.startswith("accounts/"):
-            yield str(one.name)
-
-
 def test_every_page_of_the_login_is_looked_at():
-    assert set(find_names(urlpatterns)) == {*PAGES} | OTHERS | ENROLLED
+    named = {one.name for path, one in urlconf.walk() if path.startswith("/accounts/")}
+
+    assert named == {*PAGES} | OTHERS | ENROLLED
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import axe
+from tests.browser import acts, axe
 from tests.browser.conftest import Visiting
 from tests.browser.demo import INVOICE, Demo, define
 
@@ -30,9 +30,7 @@ def form_of(page: Page) -> Locator:
 def type_json(page: Page, text: str) -> None:
     """Into the editor, instead of all that is there."""
     page.get_by_role("tab", name="JSON").click()
-    page.get_by_role("textbox", name="Contract as JSON").click()
-    page.keyboard.press("Control+A")
-    page.keyboard.insert_text(text)
+    acts.type_json(page, "Contract as JSON", text)
 
 
 def text_of(page: Page) -> str:

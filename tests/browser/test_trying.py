@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from console.ways import drawing
-from tests.browser import axe
+from tests.browser import acts, axe
 from tests.browser.conftest import Visiting
 from tests.browser.demo import Demo
 
@@ -42,9 +42,7 @@ def test_a_payload_is_judged_in_both_ways_while_one_types(trying: Page):
 
 
 def test_what_is_typed_as_json_is_in_the_form(trying: Page):
-    trying.get_by_role("textbox", name="Payload as JSON").click()
-    trying.keyboard.press("Control+A")
-    trying.keyboard.insert_text('{"order_id": "A-7", "total": 3, "currency": "EUR"}')
+    acts.type_json(trying, "Payload as JSON", '{"order_id": "A-7", "total": 3, "currency": "EUR"}')
 
     expect(trying.get_by_role("group", name="Form").get_by_label("order_id")).to_have_value("A-7")
 

@@ -52,6 +52,11 @@ class Browser(Client):
         return secret
 
 
+def secret_in(answer):
+    """The API key that a page shows."""
+    return re.search(r"api_[0-9a-f]{40}", answer.text).group()
+
+
 def code_of(secret, step=0):
     """The one-time code of so many steps from now."""
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + step))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from django.urls import reverse
 
@@ -11,7 +9,7 @@ from orgs import services
 from orgs.models import ApiKey, AuditEntry, Membership, User
 from tests import factories
 from tests.client import ApiClient
-from tests.login.browsing import PASSWORD, Browser
+from tests.login.browsing import PASSWORD, Browser, secret_in
 from tests.stored import everything_stored
 
 HERE = reverse("login_keys")
@@ -33,10 +31,6 @@ def page(grace, browser):
 
 def make(browser, member, description="laptop", **more):
     return browser.post(HERE, {"member": member.pk, "description": description} | more)
-
-
-def secret_in(answer):
-    return re.search(r"api_[0-9a-f]{40}", answer.text).group()
 
 
 def test_a_newcomer_makes_a_first_key_which_is_shown_once(acme, grace, page):

@@ -15,6 +15,7 @@ from orgs.models import ApiKey, AuditEntry
 from orgs.services import Limits
 from tests import factories
 from tests.client import ApiClient
+from tests.login.browsing import secret_in
 from tests.stored import everything_stored
 
 HERE = reverse("login_keys")
@@ -45,10 +46,6 @@ def url(key_id):
 
 def rotate(page, key, grace=HOUR):
     return page.post(url(key.pk), {"grace": grace})
-
-
-def secret_in(answer):
-    return re.search(r"api_[0-9a-f]{40}", answer.text).group()
 
 
 def told(answer):
